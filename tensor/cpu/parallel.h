@@ -1,0 +1,20 @@
+// The one way work is shared among threads.
+#pragma once
+
+#include <algorithm>
+
+#include "tensor/kernels/real.h"
+
+namespace ink::cpu {
+
+// Calls body(first, last) for the consecutive blocks of [0, n), each `block` long but for the last.
+// The blocks follow from n and `block` alone, and each is computed by one thread: a body whose result
+// depends on nothing but its own block gives the same bits for any number of threads. The body must not throw.
+template <class Body>
+void parallel_blocks(Index n, Index block, const Body& body) {
+  const Index blocks = (n + block - 1) / block;
+#pragma omp parallel for schedule(static) if (blocks > 1)
+  for (Index b = 0; b < blocks; ++b) body(b * block, std::min(n, (b + 1) * block));
+}
+
+}  // namespace ink::cpu
