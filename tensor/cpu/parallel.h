@@ -8,8 +8,9 @@
 namespace ink::cpu {
 
 // Calls body(first, last) for the consecutive blocks of [0, n), each `block` long but for the last.
-// The blocks follow from n and `block` alone, and each is computed by one thread: a body whose result
-// depends on nothing but its own block gives the same bits for any number of threads. The body must not throw.
+// The blocks follow from n and `block` alone, and each is computed by one thread: a body whose
+// result depends on nothing but its own block gives the same bits for any number of threads. The
+// body must not throw.
 template <class Body>
 void parallel_blocks(Index n, Index block, const Body& body) {
   const Index blocks = (n + block - 1) / block;

@@ -1,4 +1,5 @@
-// The machine's vector of Real, on the vector extensions of GCC and Clang: one source for SSE, AVX2, AVX-512 and NEON.
+// The machine's vector of Real, on the vector extensions of GCC and Clang: one source for SSE,
+// AVX2, AVX-512 and NEON.
 #pragma once
 
 #include <cstring>

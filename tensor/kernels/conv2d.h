@@ -29,12 +29,14 @@ struct Conv2dEpilogue {
 };
 
 namespace cpu {
-// y[n, i, j, o] = sum_{u, v, c} x[n, i s + u - p, j s + v - p, c] weight[o, u, v, c] + epilogue (CONV.1)
+// y[n, i, j, o] = sum_{u, v, c} x[n, i s + u - p, j s + v - p, c] weight[o, u, v, c] + epilogue
+// (CONV.1)
 void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
                     const Conv2dSizes& sizes);
 // dx: the transpose of the map x -> y, applied to dy. (CONV.3)
 void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
-// dweight[o, u, v, c] = sum over pixels of dy x (CONV.2); dbias (c_out) = sum over pixels of dy, skipped when null.
+// dweight[o, u, v, c] = sum over pixels of dy x (CONV.2); dbias (c_out) = sum over pixels of dy,
+// skipped when null.
 void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const Conv2dSizes& sizes);
 }  // namespace cpu

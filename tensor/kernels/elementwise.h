@@ -80,9 +80,8 @@ struct SquaredDifferenceGrad { Real factor;
   HD Real operator()(Real dy, Real a, Real b) const { return factor * dy * (a - b); } };
 // clang-format on
 
-using UnaryFunctors =
-    Functors<Negate, Exp, Log, Sqrt, Square, Reciprocal, Abs, Sign, Sin, Cos, Tanh, Relu, Sigmoid,
-             Silu, Scale, Shift, Power, Clamp, LessThan>;
+using UnaryFunctors = Functors<Negate, Exp, Log, Sqrt, Square, Reciprocal, Abs, Sign, Sin, Cos,
+                               Tanh, Relu, Sigmoid, Silu, Scale, Shift, Power, Clamp, LessThan>;
 using BinaryFunctors =
     Functors<Add, Subtract, Multiply, Divide, Maximum, Equal, SquaredDifference, Blend, AbsGrad,
              SinGrad, CosGrad, TanhGrad, SqrtGrad, SquareGrad, ReciprocalGrad, ReluGrad,

@@ -5,7 +5,8 @@
 
 namespace ink {
 
-// table (rows, width), index (count) of whole numbers in [0, rows) stored as Real, out (count, width).
+// table (rows, width), index (count) of whole numbers in [0, rows) stored as Real, out (count,
+// width).
 struct GatherSizes {
   Index rows;
   Index width;
@@ -15,7 +16,8 @@ struct GatherSizes {
 namespace cpu {
 // out[i, :] = table[index[i], :] (EMB.3)
 void gather_rows(Real* out, const Real* table, const Real* index, const GatherSizes& sizes);
-// dtable[r, :] = sum of dout[i, :] over all i with index[i] = r, in the order of i; other rows 0. (EMB.4)
+// dtable[r, :] = sum of dout[i, :] over all i with index[i] = r, in the order of i; other rows 0.
+// (EMB.4)
 void scatter_add_rows(Real* dtable, const Real* dout, const Real* index, const GatherSizes& sizes);
 }  // namespace cpu
 namespace cuda {

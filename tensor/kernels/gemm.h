@@ -5,9 +5,9 @@
 
 namespace ink {
 
-// C (batch, m, n) = A (batch, m, k) B (batch, k, n). With `transpose_a` the stored A is (k, m), with
-// `transpose_b` the stored B is (n, k). All matrices are compact and row-major; a batch stride of 0
-// uses one matrix for the whole batch.
+// C (batch, m, n) = A (batch, m, k) B (batch, k, n). With `transpose_a` the stored A is (k, m),
+// with `transpose_b` the stored B is (n, k). All matrices are compact and row-major; a batch stride
+// of 0 uses one matrix for the whole batch.
 struct GemmSizes {
   Index batch = 1;
   Index m = 0;

@@ -15,8 +15,9 @@ HD inline float power_of_two(std::int32_t n) {
 }
 
 // e^x. In float: e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, where a polynomial of
-// degree 6 stands in for e^r. Relative error below 2 ulp over the range of normal results; overflows
-// to +inf above 88.72, goes to 0 below -87.34 (no denormals), keeps NaN. It has no branch, so loops over it vectorise.
+// degree 6 stands in for e^r. Relative error below 2 ulp over the range of normal results;
+// overflows to +inf above 88.72, goes to 0 below -87.34 (no denormals), keeps NaN. It has no
+// branch, so loops over it vectorise.
 HD inline float exponential(float x) {
   constexpr float kLog2E = 1.44269504088896341f;
   constexpr float kLn2High = 0.693145751953125f;
@@ -33,8 +34,8 @@ HD inline float exponential(float x) {
   p = std::fma(p, r, 0.5f);
   p = std::fma(p, r, 1.0f);
   p = std::fma(p, r, 1.0f);
-  // n is read from the bits of the rounded sum, which stays defined for NaN; 2^n as a product of two
-  // powers keeps both factors normal for every n in [-127, 128].
+  // n is read from the bits of the rounded sum, which stays defined for NaN; 2^n as a product of
+  // two powers keeps both factors normal for every n in [-127, 128].
   const auto whole = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(shifted) -
                                                std::bit_cast<std::uint32_t>(kRound));
   const std::int32_t half = whole >> 1;

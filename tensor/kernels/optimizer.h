@@ -5,7 +5,8 @@
 
 namespace ink {
 
-// AdamW (Loshchilov & Hutter, 2019): decoupled weight decay, bias-corrected moments. (OPT.1) - (OPT.4)
+// AdamW (Loshchilov & Hutter, 2019): decoupled weight decay, bias-corrected moments. (OPT.1) -
+// (OPT.4)
 struct AdamWStep {
   Real learning_rate;
   Real beta1;

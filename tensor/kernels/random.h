@@ -33,8 +33,8 @@ HD inline PhiloxBlock philox(std::uint64_t seed, std::uint64_t block) {
   return {{c0, c1, c2, c3}};
 }
 
-// A draw of n numbers: element i takes word i % 4 of block first_block + i / 4 (normals come in pairs
-// of words, by Box-Muller). It uses up (n + 3) / 4 blocks.
+// A draw of n numbers: element i takes word i % 4 of block first_block + i / 4 (normals come in
+// pairs of words, by Box-Muller). It uses up (n + 3) / 4 blocks.
 struct RandomDraw {
   std::uint64_t seed;
   std::uint64_t first_block;

@@ -1,0 +1,216 @@
+#include "tensor/storage.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <new>
+#include <unordered_set>
+#include <vector>
+
+#include "tensor/check.h"
+#include "tensor/kernels/memory.h"
+
+namespace ink {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kGuardBytes = 256;
+constexpr unsigned char kGuardPattern = 0xA5;
+
+// Blocks of one device by size class. A block that is given back waits here for the next request of
+// its class: a training step asks for the same sizes again and again.
+class CachingAllocator {
+ public:
+  explicit CachingAllocator(Device device) : device_(device) {}
+
+  void* take(std::size_t bytes) {
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    std::vector<void*>& cached = free_[size];
+    void* block = nullptr;
+    if (!cached.empty()) {
+      block = cached.back();
+      cached.pop_back();
+    } else {
+      block = from_system(size);
+    }
+    stats_.bytes_in_use += static_cast<std::int64_t>(size);
+    stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
+    return block;
+  }
+
+  void give_back(void* block, std::size_t bytes) {
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    free_[size].push_back(block);
+    stats_.bytes_in_use -= static_cast<std::int64_t>(size);
+  }
+
+  AllocatorStats stats() {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    stats_.peak_bytes_in_use = stats_.bytes_in_use;
+  }
+
+  void release_cached() {
+    const std::lock_guard lock(mutex_);
+    release_all();
+  }
+
+ private:
+  // Rounds up to one of four steps between neighbouring powers of two: at most 25 % is wasted, and
+  // tensors of nearly equal size share their blocks.
+  static std::size_t size_class(std::size_t bytes) {
+    if (bytes <= kAlignment) return kAlignment;
+    const std::size_t step = std::max(kAlignment, std::bit_floor(bytes - 1) / 4);
+    return (bytes + step - 1) / step * step;
+  }
+
+  void* from_system(std::size_t size) {
+    void* block = try_system(size);
+    if (block == nullptr) {
+      release_all();
+      block = try_system(size);
+    }
+    check(block != nullptr, "allocate",
+          "the {} has no {:.1f} MiB left for a tensor; {:.1f} MiB are in use",
+          device_ == Device::cpu ? "CPU" : "GPU", static_cast<double>(size) / 0x1p20,
+          static_cast<double>(stats_.bytes_in_use) / 0x1p20);
+    ++stats_.system_allocations;
+    stats_.bytes_reserved += static_cast<std::int64_t>(size);
+    return block;
+  }
+
+  void* try_system(std::size_t size) const {
+    try {
+      if constexpr (kCuda) {
+        if (device_ == Device::cuda) return cuda::allocate(size);
+      }
+      return cpu::allocate(size);
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  void release_all() {
+    for (auto& [size, blocks] : free_) {
+      for (void* block : blocks) on<cpu::release, cuda::release>(device_, block);
+      stats_.bytes_reserved -= static_cast<std::int64_t>(size * blocks.size());
+      blocks.clear();
+    }
+  }
+
+  Device device_;
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> free_;
+  AllocatorStats stats_;
+};
+
+// Never destroyed: storages in static variables may outlive any order of destruction.
+CachingAllocator& allocator(Device device) {
+  static auto* const cpu = new CachingAllocator(Device::cpu);
+  static auto* const cuda = new CachingAllocator(Device::cuda);
+  return device == Device::cpu ? *cpu : *cuda;
+}
+
+// ---- guard zones -----------------------------------------------------------------------------
+
+struct Guards {
+  std::mutex mutex;
+  int depth = 0;
+  std::unordered_set<const Storage*> living;
+};
+
+Guards& guards() {
+  static auto* const instance = new Guards;
+  return *instance;
+}
+
+unsigned char* bytes_of(const Storage& storage) {
+  return reinterpret_cast<unsigned char*>(storage.data);
+}
+
+std::size_t byte_count(const Storage& storage) {
+  return static_cast<std::size_t>(storage.size) * sizeof(Real);
+}
+
+void fence(const Storage& storage) {
+  unsigned char* const first = bytes_of(storage);
+  std::fill_n(first - kGuardBytes, kGuardBytes, kGuardPattern);
+  std::fill_n(first + byte_count(storage), kGuardBytes, kGuardPattern);
+  std::fill_n(storage.data, storage.size, std::numeric_limits<Real>::quiet_NaN());
+}
+
+bool fence_holds(const Storage& storage) {
+  const auto untouched = [](const unsigned char* zone) {
+    return std::all_of(zone, zone + kGuardBytes, [](auto b) { return b == kGuardPattern; });
+  };
+  return untouched(bytes_of(storage) - kGuardBytes) &&
+         untouched(bytes_of(storage) + byte_count(storage));
+}
+
+}  // namespace
+
+Storage::Storage(Index count, Device where) : data(nullptr), size(count), device(where) {
+  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Real);
+  if (where == Device::cpu) {
+    const std::lock_guard lock(guards().mutex);
+    if (guards().depth > 0) {
+      auto* block = static_cast<unsigned char*>(allocator(where).take(bytes + 2 * kGuardBytes));
+      data = reinterpret_cast<Real*>(block + kGuardBytes);
+      guards().living.insert(this);
+      fence(*this);
+      return;
+    }
+  }
+  data = static_cast<Real*>(allocator(where).take(bytes));
+}
+
+Storage::~Storage() {
+  if (device == Device::cpu) {
+    const std::lock_guard lock(guards().mutex);
+    if (guards().living.erase(this) > 0) {
+      if (!fence_holds(*this)) {
+        std::fputs("a kernel wrote outside a tensor: its guard zone is damaged\n", stderr);
+        std::abort();
+      }
+      allocator(device).give_back(bytes_of(*this) - kGuardBytes,
+                                  byte_count(*this) + 2 * kGuardBytes);
+      return;
+    }
+  }
+  allocator(device).give_back(data, byte_count(*this));
+}
+
+AllocatorStats allocator_stats(Device device) { return allocator(device).stats(); }
+void reset_peak_bytes(Device device) { allocator(device).reset_peak(); }
+void release_cached_memory(Device device) { allocator(device).release_cached(); }
+
+GuardedAllocations::GuardedAllocations() {
+  const std::lock_guard lock(guards().mutex);
+  ++guards().depth;
+}
+
+GuardedAllocations::~GuardedAllocations() {
+  const std::lock_guard lock(guards().mutex);
+  --guards().depth;
+}
+
+void GuardedAllocations::check_guards() const {
+  const std::lock_guard lock(guards().mutex);
+  for (const Storage* storage : guards().living) {
+    check(fence_holds(*storage), "guard", "a kernel wrote outside a tensor of {} elements",
+          storage->size);
+  }
+}
+
+}  // namespace ink

@@ -1,0 +1,54 @@
+// Memory that tensors share, and the caching allocator it comes from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "tensor/dispatch.h"
+#include "tensor/kernels/real.h"
+
+namespace ink {
+
+// A block of `size` elements on one device, returned to the allocator's cache by the destructor.
+struct Storage {
+  // Contents undefined; throws Error when the device has no such memory left.
+  Storage(Index size, Device device);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  Real* data;
+  Index size;
+  Device device;
+  // Counts the writes through Tensor::mutable_data, so that autograd notices a saved tensor that
+  // was changed in place.
+  std::uint64_t version = 0;
+};
+
+// What the allocator did so far on one device, in bytes and calls.
+struct AllocatorStats {
+  std::uint64_t system_allocations = 0;  // calls that reached the system
+  std::int64_t bytes_in_use = 0;         // held by storages now
+  std::int64_t peak_bytes_in_use = 0;    // the most they ever held
+  std::int64_t bytes_reserved = 0;       // in use or cached
+};
+AllocatorStats allocator_stats(Device device);
+void reset_peak_bytes(Device device);
+
+// Gives cached blocks that no storage uses back to the system.
+void release_cached_memory(Device device);
+
+// For tests: fresh CPU storages are filled with NaN and fenced by guard zones; a zone that was
+// written to is reported by check_guards(), which throws Error, or when the storage dies, which
+// aborts.
+class GuardedAllocations {
+ public:
+  GuardedAllocations();
+  ~GuardedAllocations();
+  GuardedAllocations(const GuardedAllocations&) = delete;
+  GuardedAllocations& operator=(const GuardedAllocations&) = delete;
+  // Throws Error if a byte just outside a living storage has been written.
+  void check_guards() const;
+};
+
+}  // namespace ink
