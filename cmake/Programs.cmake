@@ -1,0 +1,39 @@
+# One program per file of apps/, and the benchmark. `programs` builds them all.
+
+file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp)
+file(GLOB INK_APPS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
+file(GLOB INK_BENCHES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp)
+
+# Adds the library `name` of what the programs share, on top of the library `base`. It knows where the source tree is:
+# data/mnist is the default data.
+function(ink_add_app_support name base)
+  if(INK_APP_SUPPORT)
+    set(scope PUBLIC)
+    add_library(${name} STATIC ${INK_APP_SUPPORT})
+    target_link_libraries(${name} PRIVATE ink_flags)
+  else()
+    set(scope INTERFACE)
+    add_library(${name} INTERFACE)
+  endif()
+  target_link_libraries(${name} ${scope} ${base} CLI11::CLI11 nlohmann_json::nlohmann_json)
+  target_compile_definitions(${name} ${scope} INK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+endfunction()
+
+ink_add_app_support(inkling_apps inkling)
+add_custom_target(programs)
+
+# Adds the program `name` of the given sources.
+function(ink_add_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE inkling_apps ink_flags)
+  add_dependencies(programs ${name})
+endfunction()
+
+foreach(app IN LISTS INK_APPS)
+  cmake_path(GET app STEM name)
+  ink_add_program(${name} ${app})
+endforeach()
+
+if(INK_BENCHES)
+  ink_add_program(bench_inkling ${INK_BENCHES})
+endif()
