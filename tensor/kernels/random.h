@@ -33,6 +33,16 @@ HD inline PhiloxBlock philox(std::uint64_t seed, std::uint64_t block) {
   return {{c0, c1, c2, c3}};
 }
 
+// Uniform on [0, 1): the upper 24 bits of a word.
+HD inline Real unit_uniform(std::uint32_t word) {
+  return static_cast<Real>(word >> 8) * Real(0x1p-24);
+}
+
+// Uniform on 0, ..., count - 1 for 1 <= count <= 2^24; the probabilities differ by 2^-32 at most.
+HD inline std::uint32_t uniform_integer(std::uint32_t word, std::uint32_t count) {
+  return static_cast<std::uint32_t>(std::uint64_t{word} * count >> 32);
+}
+
 // A draw of n numbers: element i takes word i % 4 of block first_block + i / 4 (normals come in
 // pairs of words, by Box-Muller). It uses up (n + 3) / 4 blocks.
 struct RandomDraw {
