@@ -11,7 +11,7 @@ import re
 import sys
 
 # A kernel's header knows arithmetic and sizes; both compilers, host and device, must take it.
-KERNEL_HEADERS = {"array", "bit", "cmath", "cstddef", "cstdint", "limits", "type_traits"}
+KERNEL_HEADERS = {"array", "bit", "cmath", "cstddef", "cstdint", "limits", "numbers", "type_traits"}
 
 GRADIENTS = r"\bVariable\b|\bautograd\b"
 MODULES = r"\bModule\b|\bParameter\b|\bUNet"
