@@ -1,0 +1,74 @@
+#include "nn/layers.h"
+
+#include <cmath>
+
+#include "tensor/check.h"
+#include "tensor/ops.h"
+
+namespace ink::nn {
+namespace {
+
+Initializer first_values(Start start, Index fan_in) {
+  return start == Start::zero ? zeros() : uniform_fan_in(fan_in);
+}
+
+}  // namespace
+
+Linear::Linear(const Scope& scope, Index in, Index out, Start start)
+    : weight(scope.parameter("weight", {out, in}, first_values(start, in))),
+      bias(scope.parameter("bias", {out}, first_values(start, in))) {}
+
+Variable Linear::operator()(const Variable& x, const Variable& residual) const {
+  return linear(x, weight, bias, residual);
+}
+
+Conv2d::Conv2d(const Scope& scope, Index in, Index out, Index kernel, Index stride, Start start)
+    : weight(scope.parameter("weight", {out, kernel, kernel, in},
+                             first_values(start, in * kernel * kernel))),
+      bias(scope.parameter("bias", {out}, first_values(start, in * kernel * kernel))),
+      options{.stride = stride, .padding = kernel / 2} {}
+
+Variable Conv2d::operator()(const Variable& x, const Variable& image_bias,
+                            const Variable& residual) const {
+  return conv2d(x, weight, options, {.bias = bias, .image_bias = image_bias, .residual = residual});
+}
+
+GroupNorm::GroupNorm(const Scope& scope, Index groups, Index channels, Real epsilon)
+    : weight(scope.parameter("weight", {channels}, ones())),
+      bias(scope.parameter("bias", {channels}, zeros())),
+      options{.groups = groups, .epsilon = epsilon} {
+  check(groups >= 1 && channels % groups == 0, "group_norm",
+        "expected groups that divide the {} channels, got {}", channels, groups);
+}
+
+Variable GroupNorm::operator()(const Variable& x) const {
+  return group_norm(x, weight, bias, options);
+}
+
+Variable GroupNorm::then_silu(const Variable& x) const {
+  GroupNormOptions with_silu = options;
+  with_silu.silu = true;
+  return group_norm(x, weight, bias, with_silu);
+}
+
+Embedding::Embedding(const Scope& scope, Index rows, Index width)
+    : weight(scope.parameter("weight", {rows, width}, normal())) {}
+
+Variable Dropout::operator()(const Variable& x, Random* random) const {
+  return random == nullptr || p == 0 ? x : dropout(x, p, random->uniform(x.shape()));
+}
+
+Tensor timestep_embedding(const Tensor& t, Index width, Real max_period) {
+  check(t.axes() == 1 && width >= 2 && width % 2 == 0, "timestep_embedding",
+        "expected times (n) and an even width, got {} and {}", t.shape(), width);
+  const Index half = width / 2;
+  std::vector<Real> frequencies;
+  for (Index i = 0; i < half; ++i) {
+    const double exponent = -static_cast<double>(i) / static_cast<double>(half);
+    frequencies.push_back(static_cast<Real>(std::pow(static_cast<double>(max_period), exponent)));
+  }
+  const Tensor angles = t.unsqueeze(1) * Tensor::from(frequencies, {1, half}, t.device());
+  return concat(Tensors{cos(angles), sin(angles)}, 1);  // (EMB.1)
+}
+
+}  // namespace ink::nn

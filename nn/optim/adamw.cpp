@@ -1,0 +1,50 @@
+#include "nn/optim/adamw.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "tensor/kernels/optimizer.h"
+#include "tensor/ops.h"
+
+namespace ink::nn {
+
+AdamW::AdamW(Parameters& parameters, const AdamWOptions& options)
+    : parameters_(&parameters),
+      options_(options),
+      moment1_(Tensor::zeros({parameters.count()}, parameters.values().device())),
+      moment2_(Tensor::zeros({parameters.count()}, parameters.values().device())) {}
+
+Real AdamW::step(Real learning_rate) {
+  ++steps_;
+  const Real norm = global_norm(parameters_->gradients());
+  const Real limit = options_.max_gradient_norm;
+  const auto correction = [this](Real beta) {
+    return static_cast<Real>(1 - std::pow(static_cast<double>(beta), static_cast<double>(steps_)));
+  };
+  const AdamWStep update{.learning_rate = learning_rate,
+                         .beta1 = options_.beta1,
+                         .beta2 = options_.beta2,
+                         .epsilon = options_.epsilon,
+                         .weight_decay = options_.weight_decay,
+                         .correction1 = correction(options_.beta1),  // (OPT.3)
+                         .correction2 = correction(options_.beta2),
+                         .gradient_scale = limit > 0 && norm > limit ? limit / norm : Real(1)};
+  Tensor& values = parameters_->values();
+  on<cpu::adamw, cuda::adamw>(
+      values.device(), values.mutable_data(), moment1_.mutable_data(), moment2_.mutable_data(),
+      static_cast<const Tensor&>(parameters_->gradients()).data(), values.count(), update);
+  return norm;
+}
+
+Real global_norm(const Tensor& flat) { return std::sqrt(sum_of_squares(flat).item()); }
+
+Real LearningRate::at(Index step, double progress) const {
+  const double rise =
+      warmup == 0 ? 1 : std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(warmup));
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::clamp(progress, 0.0, 1.0)));
+  const double floor = static_cast<double>(final_fraction);
+  return static_cast<Real>(static_cast<double>(peak) * rise * (floor + (1 - floor) * cosine));
+}
+
+}  // namespace ink::nn
