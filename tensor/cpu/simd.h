@@ -42,4 +42,14 @@ inline void store_part(Real* p, Vector v, int count) {
   std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(Real));
 }
 
+// The larger of each pair of lanes; b where one is NaN.
+inline Vector maximum(Vector a, Vector b) { return a > b ? a : b; }
+
+// The largest lane.
+inline Real maximum(Vector v) {
+  Real largest = v[0];
+  for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
+  return largest;
+}
+
 }  // namespace ink::cpu
