@@ -7,53 +7,6 @@
 
 namespace ink {
 
-// ---- configuration ---------------------------------------------------------------------------
-
-UNetConfig UNetConfig::small() { return {}; }
-
-UNetConfig UNetConfig::base() {
-  UNetConfig config;
-  config.block_channels = {32, 64, 128};
-  config.groups = 32;
-  return config;
-}
-
-UNetConfig UNetConfig::preset(const std::string& name) {
-  if (name == "small") return small();
-  if (name == "base") return base();
-  fail("unet", "expected the preset small or base, got {}", name);
-}
-
-void UNetConfig::validate() const {
-  check(!block_channels.empty() && attention.size() == block_channels.size(), "unet",
-        "expected one attention flag for each of the {} levels, got {}", block_channels.size(),
-        attention.size());
-  check(in_channels >= 1 && out_channels >= 1 && layers_per_block >= 1 && classes >= 0, "unet",
-        "expected at least 1 channel in, 1 out, 1 layer per block and 0 classes, got {}, {}, {} "
-        "and {}",
-        in_channels, out_channels, layers_per_block, classes);
-  const Index factor = Index{1} << (block_channels.size() - 1);
-  check(image_size >= factor && image_size % factor == 0, "unet",
-        "{} levels halve the image {} times: expected a size that is a multiple of {}, such as {} "
-        "or {}, "
-        "got {}",
-        block_channels.size(), block_channels.size() - 1, factor,
-        std::max(factor, image_size / factor * factor), (image_size / factor + 1) * factor,
-        image_size);
-  for (std::size_t level = 0; level < block_channels.size(); ++level) {
-    const Index channels = block_channels[level];
-    check(groups >= 1 && channels % groups == 0, "unet",
-          "expected groups that divide the {} channels of level {}, got {}", channels, level,
-          groups);
-    const bool attends = attention[level] || level + 1 == block_channels.size();
-    check(!attends || (head_size >= 1 && channels % head_size == 0), "unet",
-          "expected a head size that divides the {} channels of level {}, got {}", channels, level,
-          head_size);
-  }
-  check(block_channels.front() % 2 == 0, "unet",
-        "expected an even number of channels at the first level, got {}", block_channels.front());
-}
-
 // ---- building --------------------------------------------------------------------------------
 
 namespace {
