@@ -39,12 +39,13 @@ Real AdamW::step(Real learning_rate) {
 
 Real global_norm(const Tensor& flat) { return std::sqrt(sum_of_squares(flat).item()); }
 
-Real LearningRate::at(Index step, double progress) const {
-  const double rise =
-      warmup == 0 ? 1 : std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(warmup));
-  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::clamp(progress, 0.0, 1.0)));
-  const double floor = static_cast<double>(final_fraction);
-  return static_cast<Real>(static_cast<double>(peak) * rise * (floor + (1 - floor) * cosine));
+Real LearningRate::at(Index step) const {
+  if (step < warmup) return peak * static_cast<Real>(step + 1) / static_cast<Real>(warmup);
+  if (step < decay_start) return peak;
+  if (step >= total) return 0;
+  const double share =
+      static_cast<double>(step - decay_start) / static_cast<double>(total - decay_start);
+  return peak * static_cast<Real>(0.5 * (1 + std::cos(std::numbers::pi * share)));
 }
 
 }  // namespace ink::nn

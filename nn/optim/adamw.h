@@ -1,6 +1,8 @@
 // AdamW, global-norm clipping, learning-rate schedules.
 #pragma once
 
+#include <limits>
+
 #include "nn/parameter.h"
 
 namespace ink::nn {
@@ -37,14 +39,16 @@ class AdamW {
 // ||x||_2 over all elements.
 Real global_norm(const Tensor& flat);
 
-// Rises linearly over the first `warmup` steps, and falls along half a cosine from `peak` at the
-// start of the run to `final_fraction` * peak at its end.
+// Rises linearly to `peak` over the first `warmup` steps, stays there until `decay_start`, and
+// falls along half a cosine to 0 at `total` steps. decay_start = warmup is the usual warm-up and
+// cosine decay; without a decay (decay_start = total) it stays at the peak.
 struct LearningRate {
   Real peak;
   Index warmup = 0;
-  Real final_fraction = 0;
-  // The rate of the given step (0, 1, ...) at the given share, 0 to 1, of the whole run. (OPT.6)
-  Real at(Index step, double progress) const;
+  Index decay_start = std::numeric_limits<Index>::max();
+  Index total = std::numeric_limits<Index>::max();
+  // The rate of step 0, 1, ... (OPT.6)
+  Real at(Index step) const;
 };
 
 }  // namespace ink::nn
