@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "tensor/kernels/optimizer.h"
 #include "tensor/ops.h"
+#include "tensor/optimizer.h"
 
 namespace ink::nn {
 
@@ -30,10 +30,7 @@ Real AdamW::step(Real learning_rate) {
                          .correction1 = correction(options_.beta1),  // (OPT.3)
                          .correction2 = correction(options_.beta2),
                          .gradient_scale = limit > 0 && norm > limit ? limit / norm : Real(1)};
-  Tensor& values = parameters_->values();
-  on<cpu::adamw, cuda::adamw>(
-      values.device(), values.mutable_data(), moment1_.mutable_data(), moment2_.mutable_data(),
-      static_cast<const Tensor&>(parameters_->gradients()).data(), values.count(), update);
+  adamw_(parameters_->values(), moment1_, moment2_, parameters_->gradients(), update);
   return norm;
 }
 

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "tensor/dispatch.h"
-#include "tensor/kernels/optimizer.h"
+#include "tensor/optimizer.h"
 
 namespace ink::nn {
 
@@ -14,9 +13,7 @@ void Ema::update() {
   ++updates_;
   const auto k = static_cast<Real>(updates_);
   const Real warmed_up = std::min(decay_, (k + 1) / (k + 10));
-  const Tensor& values = parameters_->values();
-  on<cpu::ema, cuda::ema>(values.device(), average_.mutable_data(), values.data(), values.count(),
-                          warmed_up);
+  ema_(average_, parameters_->values(), warmed_up);
 }
 
 WithValues::WithValues(Parameters& parameters, const Tensor& other)

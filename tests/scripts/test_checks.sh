@@ -77,7 +77,7 @@ const char* text = "Module \" Device::cuda";  /* Module
 Device::cpu */
 void f() { on<cpu::gemm, cuda::gemm>(x.device()); }
 CODE
-plant nn/a.cpp <<<'void f(Device device = Device::cpu);'
+plant nn/a.cpp <<<$'#include "tensor/kernels/real.h"\nvoid f(Device device = Device::cpu);'
 plant diffusion/sampler.h <<<'#include "tensor/tensor.h"'
 plant tests/a.cpp <<<'#include "tensor/cpu/simd.h"'
 expect check_layers.py 0
