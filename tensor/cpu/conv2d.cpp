@@ -2,87 +2,70 @@
 
 #include <algorithm>
 
-#include "tensor/cpu/parallel.h"
+#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/kernels/gemm.h"
 
 namespace ink::cpu {
+namespace {
+
+// A 1x1 convolution of every pixel is a matrix product over the pixels.
+bool is_matrix_product(const Conv2dSizes& sizes) {
+  return sizes.kernel_h == 1 && sizes.kernel_w == 1 && sizes.stride == 1 && sizes.padding == 0;
+}
+
+// The positions r, r + s, r + 2s, ... of dx along one axis meet only every s-th tap of the kernel,
+// in reverse order: each such class is a convolution of dy with stride 1.
+struct GradientClass {
+  Index count;     // of positions
+  Index taps;      // that they meet
+  Index last_tap;  // of them, which comes first in the convolution
+  Index padding;   // before dy
+};
+
+GradientClass gradient_class(Index r, Index size, Index kernel, const Conv2dSizes& sizes) {
+  const Index s = sizes.stride;
+  const Index first_tap = (r + sizes.padding) % s;
+  const Index taps = std::max<Index>(0, (kernel - first_tap + s - 1) / s);
+  const Index last_tap = taps == 0 ? 0 : first_tap + (taps - 1) * s;
+  return {(size - r + s - 1) / s, taps, last_tap, taps - 1 - (r + sizes.padding) / s};
+}
+
+}  // namespace
 
 void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
-                    const Conv2dSizes& sizes) {
-  const Index n = sizes.n, h = sizes.h, w = sizes.w, c_in = sizes.c_in, c_out = sizes.c_out;
-  const Index kernel_h = sizes.kernel_h, kernel_w = sizes.kernel_w;
-  const Index stride = sizes.stride, padding = sizes.padding;
-  const Index out_h = sizes.out_h(), out_w = sizes.out_w();
-  parallel_blocks(n * out_h, 1, [&](Index row, Index) {
-    const Index image = row / out_h, i = row % out_h;
-    for (Index j = 0; j < out_w; ++j)
-      for (Index o = 0; o < c_out; ++o) {
-        Real sum = 0;
-        for (Index u = 0; u < kernel_h; ++u)
-          for (Index v = 0; v < kernel_w; ++v) {
-            const Index r = i * stride + u - padding, q = j * stride + v - padding;
-            if (r < 0 || r >= h || q < 0 || q >= w) continue;
-            const Real* pixel = x + ((image * h + r) * w + q) * c_in;
-            const Real* tap = weight + ((o * kernel_h + u) * kernel_w + v) * c_in;
-            for (Index c = 0; c < c_in; ++c) sum += pixel[c] * tap[c];
-          }
-        const Index at = (row * out_w + j) * c_out + o;
-        if (epilogue.bias != nullptr) sum += epilogue.bias[o];
-        if (epilogue.image_bias != nullptr) sum += epilogue.image_bias[image * c_out + o];
-        if (epilogue.residual != nullptr) sum += epilogue.residual[at];
-        y[at] = sum;
-      }
-  });
+                    const Conv2dSizes& s) {
+  if (is_matrix_product(s) && epilogue.image_bias == nullptr) {
+    gemm(y, x, weight, {epilogue.bias, epilogue.residual},
+         {.m = s.n * s.h * s.w, .n = s.c_out, .k = s.c_in, .transpose_b = true});
+    return;
+  }
+  const Index rows = s.out_h(), columns = s.out_w();
+  const WeightView taps{weight, s.kernel_h * s.kernel_w * s.c_in, s.kernel_w * s.c_in, s.c_in, 1};
+  convolve_direct(y, x, taps, epilogue,
+                  {s.n, s.h, s.w, s.c_in, rows, columns, s.c_out, s.kernel_h, s.kernel_w, s.stride,
+                   s.padding, s.padding, rows * columns * s.c_out, columns * s.c_out, s.c_out});
 }
 
-void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes) {
-  const Index n = sizes.n, h = sizes.h, w = sizes.w, c_in = sizes.c_in, c_out = sizes.c_out;
-  const Index kernel_h = sizes.kernel_h, kernel_w = sizes.kernel_w;
-  const Index stride = sizes.stride, padding = sizes.padding;
-  const Index out_h = sizes.out_h(), out_w = sizes.out_w();
-  parallel_blocks(n, 1, [&](Index image, Index) {
-    std::fill_n(dx + image * h * w * c_in, h * w * c_in, Real(0));
-    for (Index i = 0; i < out_h; ++i)
-      for (Index j = 0; j < out_w; ++j)
-        for (Index o = 0; o < c_out; ++o) {
-          const Real g = dy[((image * out_h + i) * out_w + j) * c_out + o];
-          for (Index u = 0; u < kernel_h; ++u)
-            for (Index v = 0; v < kernel_w; ++v) {
-              const Index r = i * stride + u - padding, q = j * stride + v - padding;
-              if (r < 0 || r >= h || q < 0 || q >= w) continue;
-              Real* pixel = dx + ((image * h + r) * w + q) * c_in;
-              const Real* tap = weight + ((o * kernel_h + u) * kernel_w + v) * c_in;
-              for (Index c = 0; c < c_in; ++c) pixel[c] += g * tap[c];
-            }
-        }
-  });
-}
-
-void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
-                            const Conv2dSizes& sizes) {
-  const Index n = sizes.n, h = sizes.h, w = sizes.w, c_in = sizes.c_in, c_out = sizes.c_out;
-  const Index kernel_h = sizes.kernel_h, kernel_w = sizes.kernel_w;
-  const Index stride = sizes.stride, padding = sizes.padding;
-  const Index out_h = sizes.out_h(), out_w = sizes.out_w();
-  parallel_blocks(c_out, 1, [&](Index o, Index) {
-    Real* dw = dweight + o * kernel_h * kernel_w * c_in;
-    std::fill_n(dw, kernel_h * kernel_w * c_in, Real(0));
-    Real sum = 0;
-    for (Index image = 0; image < n; ++image)
-      for (Index i = 0; i < out_h; ++i)
-        for (Index j = 0; j < out_w; ++j) {
-          const Real g = dy[((image * out_h + i) * out_w + j) * c_out + o];
-          sum += g;
-          for (Index u = 0; u < kernel_h; ++u)
-            for (Index v = 0; v < kernel_w; ++v) {
-              const Index r = i * stride + u - padding, q = j * stride + v - padding;
-              if (r < 0 || r >= h || q < 0 || q >= w) continue;
-              const Real* pixel = x + ((image * h + r) * w + q) * c_in;
-              Real* tap = dw + (u * kernel_w + v) * c_in;
-              for (Index c = 0; c < c_in; ++c) tap[c] += g * pixel[c];
-            }
-        }
-    if (dbias != nullptr) dbias[o] = sum;
-  });
+// dx[n, r, q, c] = sum over the taps (u, v) and pixels (i, j) with i s + u - p = r, j s + v - p =
+// q. (CONV.3)
+void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& s) {
+  if (is_matrix_product(s)) {
+    gemm(dx, dy, weight, {}, {.m = s.n * s.h * s.w, .n = s.c_in, .k = s.c_out});
+    return;
+  }
+  const Index tap_row = s.kernel_w * s.c_in, filter = s.kernel_h * tap_row;
+  for (Index r = 0; r < std::min(s.stride, s.h); ++r) {
+    for (Index q = 0; q < std::min(s.stride, s.w); ++q) {
+      const GradientClass row = gradient_class(r, s.h, s.kernel_h, s);
+      const GradientClass column = gradient_class(q, s.w, s.kernel_w, s);
+      const WeightView flipped{weight + row.last_tap * tap_row + column.last_tap * s.c_in, 1,
+                               -s.stride * tap_row, -s.stride * s.c_in, filter};
+      convolve_direct(dx + (r * s.w + q) * s.c_in, dy, flipped, {},
+                      {s.n, s.out_h(), s.out_w(), s.c_out, row.count, column.count, s.c_in,
+                       row.taps, column.taps, 1, row.padding, column.padding, s.h * s.w * s.c_in,
+                       s.stride * s.w * s.c_in, s.stride * s.c_in});
+    }
+  }
 }
 
 }  // namespace ink::cpu
