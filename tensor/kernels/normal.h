@@ -15,7 +15,8 @@
 namespace ink {
 
 // ln x for a normal x > 0. x = 2^e (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), and
-// ln(1 + f) = f - f^2 / 2 + f^3 P(f); P is minimax in the relative error (5.8e-9). Within 3 ulp.
+// ln(1 + f) = f - f^2 / 2 + f^3 P(f); P is minimax in the relative error (5.8e-9). Measured
+// within 0.93 ulp.
 HD inline float natural_logarithm(float x) {
   constexpr float kLn2 = 0.693147180559945309f;
   constexpr std::uint32_t kSqrtHalf = 0x3F3504F3u;
@@ -36,8 +37,8 @@ HD inline float natural_logarithm(float x) {
 
 HD inline double natural_logarithm(double x) { return std::log(x); }
 
-// sin(pi f / 2) for |f| <= 1/2; the polynomial is minimax in the relative error (3.3e-9). Within 2
-// ulp.
+// sin(pi f / 2) for |f| <= 1/2; the polynomial is minimax in the relative error (3.3e-9).
+// Measured within 1.74 ulp.
 HD inline float sine_of_quarters(float f) {
   const float u = f * f;
   float p = -4.60164189233e-3f;
@@ -49,8 +50,8 @@ HD inline float sine_of_quarters(float f) {
 
 HD inline double sine_of_quarters(double f) { return std::sin(std::numbers::pi / 2 * f); }
 
-// cos(pi f / 2) for |f| <= 1/2; the polynomial is minimax in the relative error (6.4e-11). Within 1
-// ulp.
+// cos(pi f / 2) for |f| <= 1/2; the polynomial is minimax in the relative error (6.4e-11).
+// Measured within 1.01 ulp.
 HD inline float cosine_of_quarters(float f) {
   const float u = f * f;
   float p = 9.03763407972e-4f;

@@ -13,11 +13,13 @@ struct PhiloxBlock {
 };
 
 // The block of random bits with the given number, under the key `seed`: a pure function, so any
-// thread may compute any block.
-HD inline PhiloxBlock philox(std::uint64_t seed, std::uint64_t block) {
+// thread may compute any block. `upper` is the upper half of the 128-bit counter, for separate
+// streams.
+HD inline PhiloxBlock philox(std::uint64_t seed, std::uint64_t block, std::uint64_t upper = 0) {
   std::uint32_t c0 = static_cast<std::uint32_t>(block);
   std::uint32_t c1 = static_cast<std::uint32_t>(block >> 32);
-  std::uint32_t c2 = 0, c3 = 0;
+  std::uint32_t c2 = static_cast<std::uint32_t>(upper);
+  std::uint32_t c3 = static_cast<std::uint32_t>(upper >> 32);
   std::uint32_t k0 = static_cast<std::uint32_t>(seed);
   std::uint32_t k1 = static_cast<std::uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
