@@ -1,0 +1,94 @@
+// `make bench`: the machine's limits, a training and a sampling step of each preset, every kernel.
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/kernels.h"
+#include "bench/peak.h"
+#include "bench/serve.h"
+#include "bench/timer.h"
+#include "bench/training_step.h"
+#include "nn/summary.h"
+#include "tensor/check.h"
+
+namespace {
+
+using namespace ink;
+
+// The forward pass of one image, in FLOP.
+double forward_flops(const UNetConfig& config) {
+  nn::Parameters parameters;
+  const UNet unet(nn::Scope(parameters), config);
+  parameters.allocate(Random(0));
+  const Tensor image = Tensor::zeros({1, config.image_size, config.image_size, config.in_channels});
+  double flops = 0;
+  for (const nn::LayerSummary& layer : nn::summarize(unet(image, Tensor::ones({1})), parameters)) {
+    flops += layer.flops;
+  }
+  return flops;
+}
+
+void bench_steps(const std::string& preset, Index batch, int runs, double peak) {
+  const UNetConfig config = UNetConfig::preset(preset);
+  const double flops = forward_flops(config);
+  bench::Trainer trainer(config, batch);
+  const auto print = [&](const char* name, Index images, double work, std::vector<double> seconds) {
+    const double median = seconds[seconds.size() / 2];
+    fmt::print(
+        "{:<6} {:<26} {:>8.1f} ms median {:>8.1f} ms best {:>7.1f} GFLOP/s {:>4.0f} % of peak\n",
+        preset, fmt::format("{}, batch {}", name, images), 1e3 * median, 1e3 * seconds.front(),
+        work / median / 1e9, 100 * work / median / peak);
+  };
+  // The backward pass multiplies twice as much as the forward pass.
+  print("training step", batch, 3 * flops * static_cast<double>(batch),
+        bench::time_runs(runs, [&] { trainer.train(); }));
+  print("sampling step", 64, 64 * flops, bench::time_runs(runs, [&] { trainer.sample(); }));
+  const AllocatorStats memory = allocator_stats(Device::cpu);
+  fmt::print("{:<6} {:<26} {:>8.1f} MiB of tensors, {:.1f} MiB resident\n", preset, "peak memory",
+             static_cast<double>(memory.peak_bytes_in_use) / 0x1p20, bench::peak_resident_mib());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Times the UNet's steps and every kernel.");
+  std::string preset;
+  Index batch = 128;
+  int threads = omp_get_max_threads(), runs = 10;
+  bool serving = false, only_steps = false;
+  app.add_option("--preset", preset, "small or base (default: both, one after the other)");
+  app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
+  app.add_option("--threads", threads, "OpenMP threads")->check(CLI::Range(1, 1024));
+  app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));
+  app.add_flag("--steps-only", only_steps, "leave the kernels out");
+  app.add_flag("--serve", serving, "perform single steps on request (for compare_torch.py)");
+  CLI11_PARSE(app, argc, argv);
+  omp_set_num_threads(threads);
+
+  if (serving) {
+    bench::Trainer trainer(UNetConfig::preset(preset.empty() ? "small" : preset), batch);
+    bench::serve(trainer);
+    return 0;
+  }
+  const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
+  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s\n\n", threads, peak / 1e9,
+             bandwidth / 1e9);
+  for (const char* name : {"small", "base"}) {
+    if (preset.empty() || preset == name) bench_steps(name, batch, runs, peak);
+  }
+  if (!only_steps) {
+    fmt::print("\n");
+    bench::bench_kernels(peak, bandwidth);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const ink::Error& error) {
+    fmt::print(stderr, "bench_inkling: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,57 @@
+#include "bench/peak.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "bench/timer.h"
+#include "tensor/cpu/simd.h"
+
+namespace ink::bench {
+namespace {
+
+// 16 independent chains of fused multiply-adds keep two units of four cycles' latency busy.
+Real multiply_add_chains(Index rounds, Real factor) {
+  constexpr int kChains = 16;
+  cpu::Vector chain[kChains];
+  for (int i = 0; i < kChains; ++i) chain[i] = cpu::splat(static_cast<Real>(i));
+  const cpu::Vector a = cpu::splat(factor), b = cpu::splat(Real(1e-3));
+  for (Index round = 0; round < rounds; ++round) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) chain[i] = chain[i] * a + b;
+  }
+  Real total = 0;
+  for (const cpu::Vector& v : chain) total += v[0];
+  return total;
+}
+
+}  // namespace
+
+double fma_peak() {
+  constexpr Index kRounds = 2'000'000;
+  volatile Real sink = 0;
+  const double seconds = best_of(5, [&] {
+    Real total = 0;
+#pragma omp parallel reduction(+ : total)
+    total += multiply_add_chains(kRounds, Real(0.999));
+    sink = total;
+  });
+  const double per_thread = 2.0 * 16 * cpu::kLanes * static_cast<double>(kRounds);
+  return per_thread * omp_get_max_threads() / seconds;
+}
+
+double memory_bandwidth() {
+  constexpr Index kCount = Index{1} << 25;
+  std::vector<Real> a(kCount), b(kCount, 1), c(kCount, 2);
+  const double seconds = best_of(5, [&] {
+#pragma omp parallel for schedule(static)
+    for (Index i = 0; i < kCount; ++i) {
+      const auto k = static_cast<std::size_t>(i);
+      a[k] = b[k] + Real(3) * c[k];
+    }
+  });
+  return 3.0 * sizeof(Real) * static_cast<double>(kCount) / seconds;
+}
+
+}  // namespace ink::bench
