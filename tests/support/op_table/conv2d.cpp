@@ -1,0 +1,177 @@
+#include <utility>
+
+#include "autograd/ops.h"
+#include "tests/support/op_table/op_table.h"
+
+namespace ink::test {
+namespace {
+
+// x (n, h, w, c_in), weight (c_out, kernel, kernel, c_in), then bias (c_out), image bias (n, c_out)
+// and residual, as shaped as the result, when asked for.
+struct ConvSizes {
+  Index n, h, w, c_in, c_out;
+  Index kernel = 3;
+  Index stride = 1;
+  Index padding = 1;
+  bool bias = true;
+  bool image_bias = false;
+  bool residual = false;
+
+  Index out_h() const { return (h + 2 * padding - kernel) / stride + 1; }
+  Index out_w() const { return (w + 2 * padding - kernel) / stride + 1; }
+  Shape y() const { return {n, out_h(), out_w(), c_out}; }
+};
+
+// The inputs by name; null where the case has none.
+template <class T>
+struct ConvInputs {
+  ConvInputs(const std::vector<T>& inputs, const ConvSizes& s) : x(&inputs[0]), weight(&inputs[1]) {
+    std::size_t next = 2;
+    if (s.bias) bias = &inputs[next++];
+    if (s.image_bias) image_bias = &inputs[next++];
+    if (s.residual) residual = &inputs[next++];
+  }
+
+  const T* x;
+  const T* weight;
+  const T* bias = nullptr;
+  const T* image_bias = nullptr;
+  const T* residual = nullptr;
+};
+
+double one_pixel(const Array& x, const Array& weight, const ConvSizes& s, Index n, Index i, Index j,
+                 Index o) {
+  double total = 0;
+  for (Index u = 0; u < s.kernel; ++u) {
+    for (Index v = 0; v < s.kernel; ++v) {
+      const Index r = i * s.stride + u - s.padding, q = j * s.stride + v - s.padding;
+      if (r < 0 || r >= s.h || q < 0 || q >= s.w) continue;
+      for (Index c = 0; c < s.c_in; ++c) total += x(n, r, q, c) * weight(o, u, v, c);
+    }
+  }
+  return total;
+}
+
+Array conv2d_reference(const Arrays& arrays, const ConvSizes& s) {
+  const ConvInputs in(arrays, s);
+  Array y(s.y());
+  for (Index n = 0; n < s.n; ++n) {
+    for (Index i = 0; i < s.out_h(); ++i) {
+      for (Index j = 0; j < s.out_w(); ++j) {
+        for (Index o = 0; o < s.c_out; ++o) {
+          double& out = y(n, i, j, o);
+          out = one_pixel(*in.x, *in.weight, s, n, i, j, o);
+          if (in.bias != nullptr) out += (*in.bias)(o);
+          if (in.image_bias != nullptr) out += (*in.image_bias)(n, o);
+          if (in.residual != nullptr) out += (*in.residual)(n, i, j, o);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+// conv2d or composed::conv2d.
+OpCase::Op conv2d_op(Variable (*op)(const Variable&, const Variable&, const Conv2dOptions&,
+                                    const Conv2dTerms&),
+                     const ConvSizes& s) {
+  return [op, s](const std::vector<Variable>& variables) {
+    const ConvInputs in(variables, s);
+    const auto or_none = [](const Variable* v) { return v == nullptr ? Variable() : *v; };
+    return op(*in.x, *in.weight, {.stride = s.stride, .padding = s.padding},
+              {.bias = or_none(in.bias),
+               .image_bias = or_none(in.image_bias),
+               .residual = or_none(in.residual)});
+  };
+}
+
+OpCase conv2d_case(const ConvSizes& s) {
+  const Shape x{s.n, s.h, s.w, s.c_in}, weight{s.c_out, s.kernel, s.kernel, s.c_in};
+  OpCase c;
+  c.name = x.to_string() + " " + weight.to_string() + " stride " + std::to_string(s.stride) +
+           " padding " + std::to_string(s.padding) + (s.bias ? ", bias" : "") +
+           (s.image_bias ? ", image bias" : "") + (s.residual ? ", residual" : "");
+  c.inputs = {normal(x), normal(weight)};
+  if (s.bias) c.inputs.push_back(normal({s.c_out}));
+  if (s.image_bias) c.inputs.push_back(normal({s.n, s.c_out}));
+  if (s.residual) c.inputs.push_back(normal(s.y()));
+  c.run = conv2d_op(conv2d, s);
+  c.composed = conv2d_op(composed::conv2d, s);
+  c.reference = [s](const Arrays& arrays) { return conv2d_reference(arrays, s); };
+  const Index products = s.kernel * s.kernel * s.c_in;
+  c.terms = static_cast<double>(products + 3);
+  c.scale = Scale::largest;
+  c.flops = 2 * static_cast<double>(s.y().count() * products);
+  c.large = c.flops > 1e6;
+  return c;
+}
+
+std::vector<OpCase> cases() {
+  return {
+      // One of everything.
+      conv2d_case({1, 1, 1, 1, 1}),
+      conv2d_case({1, 1, 1, 1, 1, 1, 1, 0}),
+      conv2d_case({1, 3, 3, 1, 1, 3, 1, 0, false}),
+      // Odd channels, every padding, every term.
+      conv2d_case({2, 5, 4, 3, 5, 3, 1, 1, true, true, true}),
+      conv2d_case({1, 4, 5, 5, 3, 3, 1, 0, false, true, false}),
+      conv2d_case({2, 3, 4, 1, 17, 3, 1, 2, true, false, true}),
+      conv2d_case({2, 4, 3, 17, 1, 3, 1, 1, false, false, true}),
+      conv2d_case({1, 3, 3, 33, 17, 3, 1, 1, true, true, false}),
+      conv2d_case({1, 3, 2, 17, 33, 3, 1, 1, false, false, false}),
+      // Rows and columns around the block sizes.
+      conv2d_case({1, 2, 31, 3, 4, 3, 1, 1, true, false, true}),
+      conv2d_case({1, 2, 32, 4, 3}),
+      conv2d_case({1, 33, 2, 3, 4, 3, 1, 1, true, true, true}),
+      conv2d_case({33, 2, 2, 2, 3, 3, 1, 1, true, true, false}),
+      conv2d_case({1, 1, 33, 3, 3, 3, 1, 1, false, false, true}),
+      // Stride 2, even and odd sizes; a window that leaves the last row out.
+      conv2d_case({2, 6, 8, 3, 5, 3, 2, 1, true, true, true}),
+      conv2d_case({1, 7, 5, 5, 3, 3, 2, 1, false, false, false}),
+      conv2d_case({1, 6, 5, 4, 8, 3, 2, 0, true, false, false}),
+      conv2d_case({1, 5, 6, 1, 3, 3, 2, 2, false, true, true}),
+      conv2d_case({2, 1, 2, 33, 5, 3, 2, 1, true, false, true}),
+      conv2d_case({1, 6, 7, 5, 3, 1, 2, 0, true, false, false}),
+      conv2d_case({1, 9, 8, 2, 3, 3, 3, 1, true, true, true}),
+      // 1x1.
+      conv2d_case({2, 5, 7, 3, 17, 1, 1, 0, true, true, true}),
+      conv2d_case({1, 31, 1, 33, 5, 1, 1, 0, false, false, true}),
+      conv2d_case({1, 4, 8, 32, 32, 1, 1, 0, true, false, false}),
+      conv2d_case({1, 3, 4, 5, 3, 1, 1, 1, true, false, true}),
+      // Kernels of other sizes.
+      conv2d_case({1, 6, 5, 3, 2, 2, 1, 0, true, false, true}),
+      conv2d_case({1, 7, 8, 2, 3, 5, 1, 2, true, false, false}),
+      // Large enough for all tiles and threads; both presets' widths, 28, 14 and 7 pixels.
+      conv2d_case({3, 28, 28, 1, 16, 3, 1, 1, true, true, false}),
+      conv2d_case({3, 28, 28, 16, 1, 3, 1, 1, true, false, false}),
+      conv2d_case({3, 28, 28, 16, 16, 3, 1, 1, true, true, true}),
+      conv2d_case({5, 14, 14, 32, 33, 3, 1, 1, true, true, true}),
+      conv2d_case({3, 28, 28, 16, 32, 3, 2, 1, true, false, false}),
+      conv2d_case({5, 7, 7, 64, 65, 3, 1, 1, true, true, true}),
+      conv2d_case({9, 7, 7, 96, 64, 1, 1, 0, true, false, true}),
+  };
+}
+
+std::vector<OpCase> benchmarks() {
+  std::vector<OpCase> list;
+  const Index n = 64;
+  for (const Index width : {16, 32}) {  // of the first level: small, base
+    list.push_back(conv2d_case({n, 28, 28, width, width, 3, 1, 1, true, true, true}));
+    list.push_back(conv2d_case({n, 28, 28, 2 * width, width, 3, 1, 1, true, true, true}));
+    list.push_back(conv2d_case({n, 28, 28, width, width, 3, 2, 1}));
+    list.push_back(conv2d_case({n, 14, 14, 2 * width, 2 * width, 3, 1, 1, true, true, true}));
+    list.push_back(conv2d_case({n, 7, 7, 4 * width, 4 * width, 3, 1, 1, true, true, true}));
+    list.push_back(conv2d_case({n, 7, 7, 8 * width, 4 * width, 1, 1, 0, true, false, false}));
+  }
+  list.push_back(conv2d_case({n, 28, 28, 1, 32}));
+  list.push_back(conv2d_case({n, 28, 28, 32, 1}));
+  return list;
+}
+
+}  // namespace
+
+std::vector<OpRow> conv2d_rows() {
+  return {{"conv2d", {"conv2d"}, "(CONV.1) (CONV.2) (CONV.3)", cases(), benchmarks()}};
+}
+
+}  // namespace ink::test

@@ -1,0 +1,48 @@
+// Every op gives the same bits with 1, 2 and 3 threads.
+#include <omp.h>
+
+#include "tests/support/op_checks.h"
+
+namespace ink::test {
+namespace {
+
+// Sets the number of threads while it lives.
+class Threads {
+ public:
+  explicit Threads(int count) : previous_(omp_get_max_threads()) { omp_set_num_threads(count); }
+  ~Threads() { omp_set_num_threads(previous_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int previous_;
+};
+
+Result with_threads(int count, const OpRow& row, const OpCase& c) {
+  const Threads threads(count);
+  return differentiate(c, make_inputs(row, c));
+}
+
+}  // namespace
+
+TEST_CASE("op table: same bits for any number of threads") {
+  for_each_case([](const OpRow& row, const OpCase& c) {
+    const Result one = with_threads(1, row, c);
+    for (const int count : {2, 3}) {
+      INFO(count, " threads");
+      CHECK(different_bits(with_threads(count, row, c), one) == "");
+    }
+  });
+}
+
+TEST_CASE("op table: every op has a case that is shared among threads") {
+  for (const OpRow& row : op_table()) {
+    const bool has_large =
+        std::any_of(row.cases.begin(), row.cases.end(), [](const OpCase& c) { return c.large; });
+    const bool is_free = row.op == "squeeze" || row.op == "unsqueeze";
+    INFO(row.op);
+    CHECK((has_large || is_free));
+  }
+}
+
+}  // namespace ink::test
