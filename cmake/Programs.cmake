@@ -3,6 +3,7 @@
 file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp)
 file(GLOB INK_APPS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
 file(GLOB INK_BENCHES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp)
+file(GLOB INK_OP_TABLE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/op_table/*.cpp)
 
 # Adds the library `name` of what the programs share, on top of the library `base`. It knows where the source tree is:
 # data/mnist is the default data.
@@ -19,7 +20,18 @@ function(ink_add_app_support name base)
   target_compile_definitions(${name} ${scope} INK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 endfunction()
 
+# Adds the library `name` of the op table, from which the tests and the benchmark are made.
+function(ink_add_op_table name base)
+  if(INK_OP_TABLE)
+    add_library(${name} STATIC ${INK_OP_TABLE})
+    target_link_libraries(${name} PUBLIC ${base} PRIVATE ink_flags)
+  else()
+    add_library(${name} INTERFACE)
+  endif()
+endfunction()
+
 ink_add_app_support(inkling_apps inkling)
+ink_add_op_table(inkling_op_table inkling)
 add_custom_target(programs)
 
 # Adds the program `name` of the given sources.
@@ -36,4 +48,5 @@ endforeach()
 
 if(INK_BENCHES)
   ink_add_program(bench_inkling ${INK_BENCHES})
+  target_link_libraries(bench_inkling PRIVATE inkling_op_table)
 endif()

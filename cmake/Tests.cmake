@@ -1,7 +1,7 @@
 # The test suite, once for every Real of INK_TEST_REALS: tests_float, tests_double. ctest runs a test per file.
 
 file(GLOB INK_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp)
-file(GLOB_RECURSE INK_TEST_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.cpp)
+file(GLOB INK_TEST_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.cpp)
 
 if(INK_TESTS STREQUAL "OFF")
   return()
@@ -30,14 +30,16 @@ set(INK_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive INK_BUILD_DIR=${PROJECT_BINARY_
 # Adds the binary tests_<real> and a ctest for each of its files.
 function(ink_add_tests real)
   set(name tests_${real})
-  set(apps inkling_apps)
+  set(suffix)
   if(NOT real STREQUAL INK_REAL)
-    ink_add_library(inkling_${real} ${real})
-    ink_add_app_support(inkling_apps_${real} inkling_${real})
-    set(apps inkling_apps_${real})
+    set(suffix _${real})
+    ink_add_library(inkling${suffix} ${real})
+    ink_add_app_support(inkling_apps${suffix} inkling${suffix})
+    ink_add_op_table(inkling_op_table${suffix} inkling${suffix})
   endif()
   add_executable(${name} ${INK_TEST_FILES} ${INK_TEST_SUPPORT})
-  target_link_libraries(${name} PRIVATE ${apps} doctest::doctest nlohmann_json::nlohmann_json stb::stb ink_flags)
+  target_link_libraries(${name} PRIVATE inkling_apps${suffix} inkling_op_table${suffix} doctest::doctest
+                        nlohmann_json::nlohmann_json stb::stb ink_flags)
   target_compile_definitions(${name} PRIVATE INK_BUILD_DIR="${PROJECT_BINARY_DIR}")
   add_dependencies(tests ${name})
 
