@@ -68,7 +68,8 @@ class Contender:
             reason = answer.get("error") if isinstance(answer, dict) else None
             reason = reason or f"no '{field}' in the answer to '{request}'"
             raise Failure(f"{self.name}: {reason}")
-        return answer
+        # JSON has no NaN; some writers put null.
+        return {key: float("nan") if value is None else value for key, value in answer.items()}
 
     def last_words(self):
         status = self.process.wait()

@@ -104,9 +104,9 @@ class Trainer:
         reply(seconds=time.perf_counter() - start, loss=loss, peak_rss_mib=peak_rss_mib())
 
     def sample(self):
+        start = time.perf_counter()
         x = self.images(torch.randn(SAMPLE_BATCH, *IMAGE))
         t = torch.full((SAMPLE_BATCH,), 500)
-        start = time.perf_counter()
         with torch.no_grad():
             self.eps_theta(x, t)
         reply(seconds=time.perf_counter() - start, peak_rss_mib=peak_rss_mib())
