@@ -4,7 +4,7 @@
 ARGS ?=
 BUILD := scripts/build.sh
 # Tests that use several threads run beside each other: a few at a time.
-CTEST = ctest --output-on-failure --no-tests=error --parallel $(shell getconf _NPROCESSORS_ONLN)
+CTEST = ctest --output-on-failure --no-tests=error --parallel $(shell scripts/jobs.sh)
 
 .PHONY: build train_mnist sample test bench check format coverage clean help
 .NOTPARALLEL:

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 preset=$1 target=$2
 shift 2
 unset MAKEFLAGS MFLAGS MAKELEVEL # this build shares nothing with the make that called it
-jobs=$(getconf _NPROCESSORS_ONLN)
+jobs=$(scripts/jobs.sh)
 
 folder=build
 if [ "$preset" != release ]; then folder=build/$preset; fi

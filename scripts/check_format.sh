@@ -9,6 +9,7 @@ if [ "${1:-}" = --fix ]; then
   arguments=(-i)
   shift
 fi
+jobs=$("$(dirname "$0")/jobs.sh")
 cd "${1:-$(dirname "$0")/..}"
 
 format=clang-format
@@ -24,7 +25,7 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 status=0
 find "${rooms[@]}" -type f \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
-  xargs -0 -r -n 8 -P "$(getconf _NPROCESSORS_ONLN)" $format "${arguments[@]}" --style=file 2>"$report" || status=1
+  xargs -0 -r -n 8 -P "$jobs" $format "${arguments[@]}" --style=file 2>"$report" || status=1
 
 # One line per file: where it first departs from the style.
 sed -n 's/^\([^ :]*:[0-9]*\):[0-9]*: error: .*/\1/p' "$report" | sort -t: -k1,1 -k2,2n | sort -t: -u -k1,1

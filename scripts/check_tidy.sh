@@ -4,6 +4,7 @@
 #   scripts/check_tidy.sh [ROOT]      ROOT/compile_commands.json lists the sources if there is one; else they are listed
 #                                     by configuring a build of their own in build/tidy
 set -euo pipefail
+jobs=$("$(dirname "$0")/jobs.sh")
 cd "${1:-$(dirname "$0")/..}"
 
 commands=.
@@ -23,7 +24,7 @@ entries = json.load(open(sys.argv[1]))
 for path in sorted({os.path.realpath(os.path.join(entry["directory"], entry["file"])) for entry in entries}):
     print(path, end="\0")
 PYTHON
-  xargs -0 -r -n 1 -P "$(getconf _NPROCESSORS_ONLN)" bash -c '
+  xargs -0 -r -n 1 -P "$jobs" bash -c '
     output=$(clang-tidy -p "$0" --quiet --extra-arg=-Wno-unknown-warning-option "$1" 2>&1) && exit
     grep -vE "^([0-9]+ warnings? (generated|treated)|Suppressed)" <<<"$output"
     exit 1' $commands || exit 1

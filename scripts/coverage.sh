@@ -8,7 +8,7 @@ rooms=(tensor autograd nn diffusion)
 least=95
 
 find $build -name '*.gcda' -delete
-ctest --test-dir $build --output-on-failure --no-tests=error --parallel "$(getconf _NPROCESSORS_ONLN)"
+ctest --test-dir $build --output-on-failure --no-tests=error --parallel "$(scripts/jobs.sh)"
 
 # gcov must be the one of the compiler.
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' $build/CMakeCache.txt)
