@@ -58,17 +58,35 @@ Variable Dropout::operator()(const Variable& x, Random* random) const {
   return random == nullptr || p == 0 ? x : dropout(x, p, random->uniform(x.shape()));
 }
 
+namespace {
+
+// The 12 leading bits of x: their product with a whole number below 4096 is exact in float.
+double leading_bits(double x) {
+  int exponent = 0;
+  const double mantissa = std::frexp(x, &exponent);
+  return std::ldexp(std::round(std::ldexp(mantissa, 12)), exponent - 12);
+}
+
+}  // namespace
+
 Tensor timestep_embedding(const Tensor& t, Index width, Real max_period) {
   check(t.axes() == 1 && width >= 2 && width % 2 == 0, "timestep_embedding",
         "expected times (n) and an even width, got {} and {}", t.shape(), width);
   const Index half = width / 2;
-  std::vector<Real> frequencies;
+  // An angle of 1000 in float is off by 3e-5: cut each frequency in two, so that t times the first
+  // part is exact and t times the rest is small.
+  std::vector<Real> leading, rest;
   for (Index i = 0; i < half; ++i) {
     const double exponent = -static_cast<double>(i) / static_cast<double>(half);
-    frequencies.push_back(static_cast<Real>(std::pow(static_cast<double>(max_period), exponent)));
+    const double frequency = std::pow(static_cast<double>(max_period), exponent);
+    leading.push_back(static_cast<Real>(leading_bits(frequency)));
+    rest.push_back(static_cast<Real>(frequency - leading_bits(frequency)));
   }
-  const Tensor angles = t.unsqueeze(1) * Tensor::from(frequencies, {1, half}, t.device());
-  return concat(Tensors{cos(angles), sin(angles)}, 1);  // (EMB.1)
+  const Tensor a = t.unsqueeze(1) * Tensor::from(leading, {1, half}, t.device());
+  const Tensor b = t.unsqueeze(1) * Tensor::from(rest, {1, half}, t.device());
+  const Tensor cosine = cos(a) * cos(b) - sin(a) * sin(b);
+  const Tensor sine = sin(a) * cos(b) + cos(a) * sin(b);
+  return concat(Tensors{cosine, sine}, 1);  // (EMB.1)
 }
 
 }  // namespace ink::nn

@@ -65,7 +65,8 @@ struct Dropout {
   Variable operator()(const Variable& x, Random* random) const;
 };
 
-// Calls its layers one after the other.
+// Calls its layers one after the other. Make it with braces, Sequential{Linear(...), Silu{}}: only
+// then does C++ promise that the layers, and their parameters, are made in the order written.
 template <class... Layers>
 struct Sequential {
   explicit Sequential(Layers... list) : layers(std::move(list)...) {}
@@ -78,7 +79,8 @@ struct Sequential {
 };
 
 // The sinusoidal embedding of times t (n) -> (n, width), width even (Vaswani et al., 2017):
-// [cos(t w_i), sin(t w_i)], w_i = max_period^(-i / (width / 2)). (EMB.1)
+// [cos(t w_i), sin(t w_i)], w_i = max_period^(-i / (width / 2)). Within a few roundings for whole t
+// below 4096. (EMB.1)
 Tensor timestep_embedding(const Tensor& t, Index width, Real max_period = 10000);
 
 }  // namespace ink::nn
