@@ -112,6 +112,7 @@ Variable tanh(const Variable& x) { return from_output<Tanh, TanhGrad>("tanh", x)
 Variable relu(const Variable& x) { return from_input<Relu, ReluGrad>("relu", x); }
 Variable sigmoid(const Variable& x) { return from_output<Sigmoid, SigmoidGrad>("sigmoid", x); }
 Variable silu(const Variable& x) { return from_input<Silu, SiluGrad>("silu", x); }  // (ACT.4)
+Variable gelu(const Variable& x) { return from_input<Gelu, GeluGrad>("gelu", x); }  // (ACT.9)
 
 Variable composed::silu(const Variable& x) { return x * reciprocal(exp(-x) + 1); }
 

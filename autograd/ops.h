@@ -33,8 +33,9 @@ Variable sin(const Variable& x);
 Variable cos(const Variable& x);
 Variable tanh(const Variable& x);
 Variable relu(const Variable& x);
-Variable sigmoid(const Variable& x);                     // (ACT.1)
-Variable silu(const Variable& x);                        // x sigmoid(x) (ACT.3)
+Variable sigmoid(const Variable& x);  // (ACT.1)
+Variable silu(const Variable& x);     // x sigmoid(x) (ACT.3)
+Variable gelu(const Variable& x);     // x Phi(x), Phi the normal distribution function (ACT.8)
 Variable clamp(const Variable& x, Real low, Real high);  // gradient 1 inside, 0 outside
 
 // ---- reduce.cpp: over the listed axes, all of them when none is listed -----------------------

@@ -29,6 +29,8 @@ struct Tanh       { HD Real operator()(Real x) const { return std::tanh(x); } };
 struct Relu       { HD Real operator()(Real x) const { return x > 0 ? x : Real(0); } };
 struct Sigmoid    { HD Real operator()(Real x) const { return 1 / (1 + exponential(-x)); } };  // (ACT.1)
 struct Silu       { HD Real operator()(Real x) const { return x * Sigmoid{}(x); } };           // (ACT.3)
+struct NormalCdf  { HD Real operator()(Real x) const { return std::erfc(x * Real(-0.70710678118654752)) / 2; } };
+struct Gelu       { HD Real operator()(Real x) const { return x * NormalCdf{}(x); } };         // (ACT.8)
 
 // One argument and constants.
 struct Scale      { Real factor; HD Real operator()(Real x) const { return factor * x; } };
@@ -66,6 +68,12 @@ struct SiluGrad    {                                                            
     return dy * s * (1 + x * (1 - s));
   }
 };
+struct GeluGrad    {                                                                            // (ACT.9)
+  HD Real operator()(Real dy, Real x) const {
+    const Real density = Real(0.39894228040143268) * exponential(Real(-0.5) * x * x);
+    return dy * (NormalCdf{}(x) + x * density);
+  }
+};
 struct PowerGrad   { Real exponent;
                      HD Real operator()(Real dy, Real x) const { return dy * exponent * std::pow(x, exponent - 1); } };
 struct ClampGrad   { Real low, high;
@@ -80,12 +88,13 @@ struct SquaredDifferenceGrad { Real factor;
   HD Real operator()(Real dy, Real a, Real b) const { return factor * dy * (a - b); } };
 // clang-format on
 
-using UnaryFunctors = Functors<Negate, Exp, Log, Sqrt, Square, Reciprocal, Abs, Sign, Sin, Cos,
-                               Tanh, Relu, Sigmoid, Silu, Scale, Shift, Power, Clamp, LessThan>;
+using UnaryFunctors =
+    Functors<Negate, Exp, Log, Sqrt, Square, Reciprocal, Abs, Sign, Sin, Cos, Tanh, Relu, Sigmoid,
+             Silu, Gelu, Scale, Shift, Power, Clamp, LessThan>;
 using BinaryFunctors =
     Functors<Add, Subtract, Multiply, Divide, Maximum, Equal, SquaredDifference, Blend, AbsGrad,
              SinGrad, CosGrad, TanhGrad, SqrtGrad, SquareGrad, ReciprocalGrad, ReluGrad,
-             SigmoidGrad, SiluGrad, PowerGrad, ClampGrad>;
+             SigmoidGrad, SiluGrad, GeluGrad, PowerGrad, ClampGrad>;
 using TernaryFunctors = Functors<DivideGradB, SquaredDifferenceGrad>;
 
 // out[i] = f(x[i], ...) for i < n, with one to three inputs, all compact and of length n.

@@ -149,10 +149,13 @@ std::vector<OpRow> rows_of_one_input() {
           "relu", "relu", off_the_tenths, plain(relu), [](double x) { return x > 0 ? x : 0; },
           true),
       unary_row("sigmoid", "sigmoid", around_zero, plain(sigmoid), sigmoid_of),
+      unary_row("gelu", "gelu", around_zero, plain(gelu),
+                [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }),
       unary_row("silu", "silu", around_zero, plain(silu),
                 [sigmoid_of](double x) { return x * sigmoid_of(x); }),
   };
-  rows[rows.size() - 2].tags = "(ACT.1) (ACT.2)";
+  rows[rows.size() - 3].tags = "(ACT.1) (ACT.2)";
+  rows[rows.size() - 2].tags = "(ACT.8) (ACT.9)";
   rows.back().tags = "(ACT.3) (ACT.4)";
   for (auto* cases : {&rows.back().cases, &rows.back().benchmarks}) {
     for (OpCase& c : *cases) {
