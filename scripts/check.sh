@@ -18,6 +18,7 @@ gate() {
 gate format scripts/check_format.sh
 gate layers scripts/check_layers.py
 gate tags scripts/check_tags.py
+gate snippets scripts/check_snippets.py
 gate lengths scripts/check_lengths.py
 gate clang-tidy scripts/check_tidy.sh
 

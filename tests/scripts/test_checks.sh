@@ -108,6 +108,18 @@ plant docs/derivations/more.md </dev/null
 plant cuda/a.cu <<<'y = x;  // (ATT.2)'
 expect check_tags.py 1 'cuda/a.cu:1: (ATT.2) is defined in no chapter'
 
+# ---- snippets
+fresh
+plant nn/a.cpp <<<$'int f() {\n  return 1;\n}\nint g();'
+plant docs/a.md <<<$'```cpp nn/a.cpp\nint f() {\n...\nint g();\n```\n```cpp\nint anything;\n```'
+expect check_snippets.py 0 '1 snippets'
+plant docs/a.md <<<$'```cpp nn/a.cpp\nint f() {\n  return 2;'
+expect check_snippets.py 1 'is never closed'
+plant docs/a.md <<<$'```cpp nn/a.cpp\nint f() {\n  return 2;\n}\n```'
+expect check_snippets.py 1 'docs/a.md:1: this is not in nn/a.cpp'
+plant docs/a.md <<<$'```cpp nn/b.cpp\nint f();\n```'
+expect check_snippets.py 1 'there is no file nn/b.cpp'
+
 # ---- lengths
 fresh
 seq 450 | plant nn/a.cpp
