@@ -19,6 +19,8 @@ Real AdamW::step(Real learning_rate) {
   ++steps_;
   const Real norm = global_norm(parameters_->gradients());
   const Real limit = options_.max_gradient_norm;
+  // As PyTorch's clip_grad_norm_ computes it: nothing is divided by zero.
+  const Real scale = limit > 0 ? std::min(Real(1), limit / (norm + Real(1e-6))) : Real(1);
   const auto correction = [this](Real beta) {
     return static_cast<Real>(1 - std::pow(static_cast<double>(beta), static_cast<double>(steps_)));
   };
@@ -29,7 +31,7 @@ Real AdamW::step(Real learning_rate) {
                          .weight_decay = options_.weight_decay,
                          .correction1 = correction(options_.beta1),  // (OPT.3)
                          .correction2 = correction(options_.beta2),
-                         .gradient_scale = limit > 0 && norm > limit ? limit / norm : Real(1)};
+                         .gradient_scale = scale};
   adamw_(parameters_->values(), moment1_, moment2_, parameters_->gradients(), update);
   return norm;
 }
