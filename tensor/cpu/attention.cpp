@@ -5,9 +5,14 @@
 #include <limits>
 
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
 #include "tensor/cpu/simd.h"
 #include "tensor/kernels/math.h"
+
+// Scores are computed transposed, keys by queries, so that each query has a lane of its own: the
+// maxima and sums of the softmax run along the keys, from vector to vector, and never across a
+// vector.
 
 namespace ink::cpu {
 
@@ -16,28 +21,16 @@ namespace {
 // Queries and keys per block of scores: 16 KiB of them in float, which stay in the L1 cache.
 constexpr Index kBlock = 64;
 
-// Vectors of sums that a small matrix product keeps in registers.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kSums = 24;
-#else
-constexpr int kSums = 12;
-#endif
-
-Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-// ---- small matrix products
-// ------------------------------------------------------------------------
+// ---- small matrix products ---------------------------------------------------------------------
 
 // The left factor: element (row, depth) stands at data[row * row_stride + depth * depth_stride].
 struct Left {
   const Real* data;
   Index row_stride;
   Index depth_stride;
-
-  Left below(Index rows) const { return {data + rows * row_stride, row_stride, depth_stride}; }
 };
 
-// The right factor and the result: rows of whole vectors, `stride` apart.
+// The right factor, and the result: rows of whole vectors, `stride` apart.
 struct Right {
   const Real* data;
   Index stride;
@@ -45,168 +38,154 @@ struct Right {
 struct Result {
   Real* data;
   Index stride;
-
-  Result below(Index rows) const { return {data + rows * stride, stride}; }
 };
 
-// c += a b for kRows rows and kVectors vectors of columns.
-template <int kRows, int kVectors>
+// One tile: c (Rows, Vectors) = a b, or c += a b when kAdd.
+template <bool kAdd, int Rows, int Vectors>
 void multiply_tile(Result c, Left a, Right b, Index depth) {
-  Vector sum[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = load(c.data + r * c.stride + v * kLanes);
-  }
-  for (Index k = 0; k < depth; ++k) {
-    Vector right[kVectors];
-    for (int v = 0; v < kVectors; ++v) right[v] = load(b.data + k * b.stride + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const Vector left = splat(a.data[r * a.row_stride + k * a.depth_stride]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += left * right[v];
+  Vector sum[Rows][Vectors] = {};
+  if constexpr (kAdd) {
+    for (int r = 0; r < Rows; ++r) {
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = load(c.data + r * c.stride + v * kLanes);
     }
   }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) store(c.data + r * c.stride + v * kLanes, sum[r][v]);
+  accumulate<0, Rows>(sum, a.data, a.row_stride, a.depth_stride, b.data, b.stride, depth);
+  for (int r = 0; r < Rows; ++r) {
+    for (int v = 0; v < Vectors; ++v) store(c.data + r * c.stride + v * kLanes, sum[r][v]);
   }
 }
 
-// c += a b for kVectors vectors of columns: as many tiles of kRows rows as fit, then smaller ones.
-template <int kRows, int kVectors>
-void multiply_rows(Result c, Left a, Right b, Index rows, Index depth) {
-  Index r = 0;
-  for (; r + kRows <= rows; r += kRows) {
-    multiply_tile<kRows, kVectors>(c.below(r), a.below(r), b, depth);
-  }
-  if constexpr (kRows > 1) {
-    if (r < rows) multiply_rows<kRows / 2, kVectors>(c.below(r), a.below(r), b, rows - r, depth);
-  }
+// The same for all rows and `Vectors` vectors of columns.
+template <bool kAdd, int Vectors>
+void multiply_columns(Result c, Left a, Right b, Index rows, Index depth) {
+  for_each_tile<strided_tile_rows(Vectors)>(rows, [&](auto height, Index first) {
+    multiply_tile<kAdd, height, Vectors>(
+        {c.data + first * c.stride, c.stride},
+        {a.data + first * a.row_stride, a.row_stride, a.depth_stride}, b, depth);
+  });
 }
 
-// c (rows, columns) += a (rows, depth) b (depth, columns); columns are a multiple of kLanes.
-void multiply_add(Result c, Left a, Right b, Index rows, Index columns, Index depth) {
-  Index j = 0;
-  const auto panel = [&]<int kVectors>() {
-    for (; j + kVectors * kLanes <= columns; j += kVectors * kLanes) {
-      multiply_rows<std::min(kSums / kVectors, 12), kVectors>({c.data + j, c.stride}, a,
-                                                              {b.data + j, b.stride}, rows, depth);
+// c (rows, columns) = a (rows, depth) b (depth, columns), or += when kAdd; columns fill whole
+// vectors.
+template <bool kAdd>
+void multiply(Result c, Left a, Right b, Index rows, Index columns, Index depth) {
+  Index left = columns / kLanes;
+  const auto columns_of = [&]<int Vectors>(std::integral_constant<int, Vectors>) {
+    for (; left >= Vectors; left -= Vectors) {
+      multiply_columns<kAdd, Vectors>(c, a, b, rows, depth);
+      c.data += Vectors * kLanes;
+      b.data += Vectors * kLanes;
     }
   };
-  panel.template operator()<4>();
-  panel.template operator()<2>();
-  panel.template operator()<1>();
+  columns_of(std::integral_constant<int, 4>{});
+  columns_of(std::integral_constant<int, 2>{});
+  columns_of(std::integral_constant<int, 1>{});
 }
 
-// ---- rows of heads
-// --------------------------------------------------------------------------------
-
-// packed (rows, width) = source (rows, head_dim), filled up with zeros.
-void pack(Real* packed, const Real* source, Index rows, Index stride, Index head_dim, Index width) {
-  for (Index r = 0; r < rows; ++r) {
-    std::copy(source + r * stride, source + r * stride + head_dim, packed + r * width);
-    std::fill(packed + r * width + head_dim, packed + (r + 1) * width, Real(0));
-  }
+void multiply(bool add, Result c, Left a, Right b, Index rows, Index columns, Index depth) {
+  (add ? multiply<true> : multiply<false>)(c, a, b, rows, columns, depth);
 }
 
-// packed (blocks, head_dim, kBlock) = the transpose of each block of source, filled up with zeros.
-void pack_transposed(Real* packed, const Real* source, Index rows, Index stride, Index head_dim) {
-  for (Index first = 0; first < rows; first += kBlock) {
-    const Index count = std::min(kBlock, rows - first);
-    for (Index d = 0; d < head_dim; ++d) {
-      Real* column = packed + (first * head_dim + d * kBlock);
-      for (Index r = 0; r < count; ++r) column[r] = source[(first + r) * stride + d];
-      std::fill(column + count, column + kBlock, Real(0));
-    }
-  }
-}
+// ---- the rows of a head ------------------------------------------------------------------------
 
-// target (rows, head_dim) = packed (rows, width)
-void unpack(Real* target, const Real* packed, Index rows, Index stride, Index head_dim,
-            Index width) {
-  for (Index r = 0; r < rows; ++r) {
-    std::copy(packed + r * width, packed + r * width + head_dim, target + r * stride);
-  }
-}
-
-// ---- forward
-// --------------------------------------------------------------------------------------
-
-// One head of one image: its part of each operand, and how far apart the rows of the operands are.
+// The sizes of one head. Its rows stand `stride` apart in the operands; `width` is dim rounded up
+// to whole vectors.
 struct Head {
-  Index queries, keys, dim;
+  Index queries;
+  Index keys;
+  Index dim;
   Index stride;
-  Index width;  // dim rounded up to whole vectors
+  Index width;
   Real scale;
+
+  bool fills_vectors() const { return width == dim; }
 };
 
-// Turns one row of scaled scores into exp(score - largest so far): returns their sum, sets
-// `largest`, and `shrink`, by which what was summed under the old largest must be multiplied.
-// (ATT.3)
-Real online_softmax(Real* score, Index columns, Real& largest, Real& shrink) {
-  Vector lanes = load(score);
-  for (Index j = kLanes; j < columns; j += kLanes) lanes = maximum(load(score + j), lanes);
-  const Real before = largest;
-  const Real now = std::max(before, maximum(lanes));
-  Real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index j = 0; j < columns; ++j) {
-    score[j] = exponential(score[j] - now);
-    sum += score[j];
-  }
-  largest = now;
-  shrink = exponential(before - now);
-  return sum;
-}
-
-// The scores of a block of queries and one of keys: scale q k^T, columns beyond the keys -inf.
-Index score_block(Real* score, const Real* q, const Real* k_transposed, Index queries, Index keys,
-                  const Head& head) {
-  const Index columns = round_up(keys, kLanes);
-  std::fill(score, score + queries * kBlock, Real(0));
-  multiply_add({score, kBlock}, {q, head.stride, 1}, {k_transposed, kBlock}, queries, columns,
-               head.dim);
-  for (Index i = 0; i < queries; ++i) {
-    Real* row = score + i * kBlock;
-    for (Index j = 0; j < columns; ++j) row[j] *= head.scale;
-    std::fill(row + keys, row + columns, -std::numeric_limits<Real>::infinity());
-  }
-  return columns;
-}
-
-// A block of queries against all keys.
-void forward_block(Real* o, Real* logsumexp, const Real* q, const Real* k_transposed, const Real* v,
-                   Real* sum_v, Index queries, const Head& head) {
-  alignas(64) Real score[kBlock * kBlock];
-  Real largest[kBlock], total[kBlock];
-  std::fill(largest, largest + queries, -std::numeric_limits<Real>::infinity());
-  std::fill(total, total + queries, Real(0));
-  std::fill(sum_v, sum_v + queries * head.width, Real(0));
-  for (Index first = 0; first < head.keys; first += kBlock) {
-    const Index keys = std::min(kBlock, head.keys - first);
-    const Index columns =
-        score_block(score, q, k_transposed + first * head.dim, queries, keys, head);
-    for (Index i = 0; i < queries; ++i) {
-      Real shrink;
-      const Real sum = online_softmax(score + i * kBlock, columns, largest[i], shrink);
-      total[i] = total[i] * shrink + sum;
-      Real* row = sum_v + i * head.width;
-      for (Index d = 0; first > 0 && d < head.width; ++d) row[d] *= shrink;
+// The rows of an operand as a right factor: the operand itself where heads fill whole vectors, else
+// a copy filled up with zeros.
+class InputRows {
+ public:
+  InputRows(const Real* source, Index rows, const Head& head)
+      : copy_(head.fills_vectors() ? 0 : rows * head.width), data_(source), stride_(head.stride) {
+    if (head.fills_vectors()) return;
+    for (Index r = 0; r < rows; ++r) {
+      Real* row = copy_.data() + r * head.width;
+      std::copy_n(source + r * head.stride, head.dim, row);
+      std::fill(row + head.dim, row + head.width, Real(0));
     }
-    multiply_add({sum_v, head.width}, {score, kBlock, 1}, {v + first * head.width, head.width},
-                 queries, head.width, keys);
+    data_ = copy_.data();
+    stride_ = head.width;
   }
-  for (Index i = 0; i < queries; ++i) {
-    const Real scale = 1 / total[i];
-    for (Index d = 0; d < head.dim; ++d) o[i * head.stride + d] = sum_v[i * head.width + d] * scale;
-    logsumexp[i] = largest[i] + std::log(total[i]);
+
+  Right from(Index row) const { return {data_ + row * stride_, stride_}; }
+
+ private:
+  Scratch<Real> copy_;
+  const Real* data_;
+  Index stride_;
+};
+
+// The rows of a gradient as a result: the gradient itself where heads fill whole vectors, else a
+// wider array that is copied at the end.
+class OutputRows {
+ public:
+  OutputRows(Real* target, Index rows, const Head& head)
+      : wide_(head.fills_vectors() ? 0 : rows * head.width),
+        target_(target),
+        rows_(rows),
+        head_(head) {}
+  ~OutputRows() {
+    if (head_.fills_vectors()) return;
+    for (Index r = 0; r < rows_; ++r) {
+      std::copy_n(wide_.data() + r * head_.width, head_.dim, target_ + r * head_.stride);
+    }
+  }
+  OutputRows(const OutputRows&) = delete;
+  OutputRows& operator=(const OutputRows&) = delete;
+
+  Result from(Index row) const {
+    if (head_.fills_vectors()) return {target_ + row * head_.stride, head_.stride};
+    return {wide_.data() + row * head_.width, head_.width};
+  }
+
+ private:
+  Scratch<Real> wide_;
+  Real* target_;
+  Index rows_;
+  const Head& head_;
+};
+
+// transposed (dim, kBlock) = the transpose of up to kBlock rows, filled up with zeros to whole
+// vectors.
+void transpose_block(Real* transposed, const Real* source, Index rows, const Head& head) {
+  for (Index r = 0; r < rows; r += kLanes) {
+    for (Index d = 0; d < head.dim; d += kLanes) {
+      const auto count = static_cast<int>(std::min<Index>(kLanes, head.dim - d));
+      Vector square[kLanes] = {};
+      for (int i = 0; i < kLanes && r + i < rows; ++i) {
+        const Real* row = source + (r + i) * head.stride + d;
+        square[i] = count == kLanes ? load(row) : load_part(row, count);
+      }
+      transpose(square);
+      for (int i = 0; i < count; ++i) store(transposed + (d + i) * kBlock + r, square[i]);
+    }
   }
 }
 
-// Calls body(head, first element of the head in the queries, in the keys, number) for every head of
-// every image.
+// score (keys, kBlock) = rows (keys, dim) times a transposed block of as many columns as `columns`.
+void multiply_transposed(Real* score, const Real* rows, const Real* transposed, Index keys,
+                         Index columns, const Head& head) {
+  multiply<false>({score, kBlock}, {rows, head.stride, 1}, {transposed, kBlock}, keys, columns,
+                  head.dim);
+}
+
+// Calls body(head, first element of the head among the queries, among the keys, its number) for
+// every head of every image.
 template <class Body>
 void for_heads(const AttentionSizes& sizes, const Body& body) {
   const Index stride = sizes.heads * sizes.head_dim;
   const Head head = {
-      sizes.queries, sizes.keys, sizes.head_dim, stride, round_up(sizes.head_dim, kLanes),
+      sizes.queries, sizes.keys, sizes.head_dim, stride, padded_columns(sizes.head_dim),
       sizes.scale};
   parallel_blocks(sizes.batch * sizes.heads, 1, [&](Index number, Index) {
     const Index image = number / sizes.heads;
@@ -216,84 +195,153 @@ void for_heads(const AttentionSizes& sizes, const Body& body) {
   });
 }
 
+// ---- forward -----------------------------------------------------------------------------------
+
+// The largest score of each query so far, and its sum of exp(score - largest).
+struct OnlineSoftmax {
+  alignas(64) Real largest[kBlock];
+  alignas(64) Real sum[kBlock];
+  alignas(64) Real shrink[kBlock];  // by which the last block of keys shrank what came before
+
+  OnlineSoftmax() {
+    std::fill(largest, largest + kBlock, -std::numeric_limits<Real>::infinity());
+    std::fill(sum, sum + kBlock, Real(0));
+  }
+
+  // score (keys, kBlock) becomes exp(scale score - largest). (ATT.3)
+  void add(Real* score, Index keys, Index columns, Real scale) {
+    alignas(64) Real before[kBlock];
+    std::copy(largest, largest + kBlock, before);
+    for (Index k = 0; k < keys; ++k) {
+      const Real* row = score + k * kBlock;
+#pragma omp simd
+      for (Index i = 0; i < columns; ++i) {
+        const Real s = scale * row[i];
+        largest[i] = s > largest[i] ? s : largest[i];
+      }
+    }
+#pragma omp simd
+    for (Index i = 0; i < columns; ++i) {
+      shrink[i] = exponential(before[i] - largest[i]);
+      sum[i] *= shrink[i];
+    }
+    for (Index k = 0; k < keys; ++k) {
+      Real* row = score + k * kBlock;
+#pragma omp simd
+      for (Index i = 0; i < columns; ++i) {
+        row[i] = exponential(scale * row[i] - largest[i]);
+        sum[i] += row[i];
+      }
+    }
+  }
+};
+
+// A block of queries against all keys.
+void forward_block(Real* o, Real* logsumexp, const Real* q, const Real* k, const InputRows& v,
+                   Index queries, const Head& head) {
+  alignas(64) Real score[kBlock * kBlock];
+  const Scratch<Real> q_transposed(head.dim * kBlock);
+  const Scratch<Real> weighted(kBlock * head.width);  // sums of v, weighted by exp(score - largest)
+  const Index columns = padded_columns(queries);
+  transpose_block(q_transposed.data(), q, queries, head);
+  OnlineSoftmax softmax;
+  for (Index first = 0; first < head.keys; first += kBlock) {
+    const Index keys = std::min(kBlock, head.keys - first);
+    multiply_transposed(score, k + first * head.stride, q_transposed.data(), keys, columns, head);
+    softmax.add(score, keys, columns, head.scale);
+    for (Index i = 0; first > 0 && i < queries; ++i) {
+      for (Index d = 0; d < head.width; ++d) weighted[i * head.width + d] *= softmax.shrink[i];
+    }
+    multiply(first > 0, {weighted.data(), head.width}, {score, 1, kBlock}, v.from(first), queries,
+             head.width, keys);
+  }
+  for (Index i = 0; i < queries; ++i) {
+    const Real scale = 1 / softmax.sum[i];
+    for (Index d = 0; d < head.dim; ++d) {
+      o[i * head.stride + d] = weighted[i * head.width + d] * scale;  // (ATT.1)
+    }
+    logsumexp[i] = softmax.largest[i] + std::log(softmax.sum[i]);
+  }
+}
+
 }  // namespace
 
 void attention_forward(Real* o, Real* logsumexp, const Real* q, const Real* k, const Real* v,
                        const AttentionSizes& sizes) {
   for_heads(sizes, [&](const Head& head, Index at_query, Index at_key, Index number) {
-    const Index padded = round_up(head.keys, kBlock);
-    const Scratch<Real> k_transposed(padded * head.dim);
-    const Scratch<Real> v_packed(head.keys * head.width);
-    const Scratch<Real> sum_v(kBlock * head.width);
-    pack_transposed(k_transposed.data(), k + at_key, head.keys, head.stride, head.dim);
-    pack(v_packed.data(), v + at_key, head.keys, head.stride, head.dim, head.width);
+    const InputRows v_rows(v + at_key, head.keys, head);
     for (Index first = 0; first < head.queries; first += kBlock) {
       const Index offset = at_query + first * head.stride;
-      forward_block(o + offset, logsumexp + number * head.queries + first, q + offset,
-                    k_transposed.data(), v_packed.data(), sum_v.data(),
-                    std::min(kBlock, head.queries - first), head);
+      forward_block(o + offset, logsumexp + number * head.queries + first, q + offset, k + at_key,
+                    v_rows, std::min(kBlock, head.queries - first), head);
     }
   });
 }
 
-// ---- backward
-// -------------------------------------------------------------------------------------
+// ---- backward ----------------------------------------------------------------------------------
 
 namespace {
 
-// The working memory of the backward pass of one head.
-struct BackwardBuffers {
-  Scratch<Real> q, d_out, dq;                // (queries, width)
-  Scratch<Real> k, dk, dv;                   // (keys, width)
-  Scratch<Real> k_transposed, v_transposed;  // (blocks, dim, kBlock)
-  Scratch<Real> dot;                         // (queries): D = rowsum(do o)
+// The operands and results of the backward pass of one head.
+struct BackwardHead {
+  const Real *k, *v;
+  InputRows q_rows, d_out_rows, k_rows;
+  OutputRows dq, dk, dv;
+};
 
-  explicit BackwardBuffers(const Head& head)
-      : q(head.queries * head.width),
-        d_out(head.queries * head.width),
-        dq(head.queries * head.width),
-        k(head.keys * head.width),
-        dk(head.keys * head.width),
-        dv(head.keys * head.width),
-        k_transposed(round_up(head.keys, kBlock) * head.dim),
-        v_transposed(round_up(head.keys, kBlock) * head.dim),
-        dot(head.queries) {}
+// What the backward pass needs of each of a block of queries.
+struct QueryBlock {
+  Index queries;
+  Index columns;                             // queries rounded up to whole vectors
+  Scratch<Real> q_transposed, d_transposed;  // (dim, kBlock)
+  alignas(64) Real logsumexp[kBlock] = {};
+  alignas(64) Real dot[kBlock] = {};  // D = rowsum(do o)
+
+  QueryBlock(const Real* q, const Real* d_out, const Real* o, const Real* lse, Index count,
+             const Head& head)
+      : queries(count),
+        columns(padded_columns(count)),
+        q_transposed(head.dim * kBlock),
+        d_transposed(head.dim * kBlock) {
+    transpose_block(q_transposed.data(), q, queries, head);
+    transpose_block(d_transposed.data(), d_out, queries, head);
+    std::copy_n(lse, queries, logsumexp);
+    for (Index i = 0; i < queries; ++i) {
+      Real sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (Index d = 0; d < head.dim; ++d)
+        sum += d_out[i * head.stride + d] * o[i * head.stride + d];
+      dot[i] = sum;
+    }
+  }
 };
 
 // One block of queries against one of keys. (ATT.5)
-void backward_block(const BackwardBuffers& buffers, const Real* q, const Real* d_out,
-                    const Real* logsumexp, Index first_query, Index first_key, const Head& head) {
-  alignas(64) Real p[kBlock * kBlock];
+void backward_block(const BackwardHead& operands, const QueryBlock& block, Index first_query,
+                    Index first_key, const Head& head) {
+  alignas(64) Real p[kBlock * kBlock];  // (keys, queries)
   alignas(64) Real ds[kBlock * kBlock];
-  const Index queries = std::min(kBlock, head.queries - first_query);
   const Index keys = std::min(kBlock, head.keys - first_key);
-  const Index width = head.width;
-  const Index query_row = first_query * width, key_row = first_key * width;
-
-  const Index columns =
-      score_block(p, q + first_query * head.stride,
-                  buffers.k_transposed.data() + first_key * head.dim, queries, keys, head);
-  std::fill(ds, ds + queries * kBlock, Real(0));
-  multiply_add({ds, kBlock}, {d_out + first_query * head.stride, head.stride, 1},
-               {buffers.v_transposed.data() + first_key * head.dim, kBlock}, queries, columns,
-               head.dim);
-  for (Index i = 0; i < queries; ++i) {
-    Real* p_row = p + i * kBlock;
-    Real* ds_row = ds + i * kBlock;
-    const Real lse = logsumexp[first_query + i];
-    const Real dot = buffers.dot[first_query + i];
+  const Index at_key = first_key * head.stride;
+  multiply_transposed(p, operands.k + at_key, block.q_transposed.data(), keys, block.columns, head);
+  multiply_transposed(ds, operands.v + at_key, block.d_transposed.data(), keys, block.columns,
+                      head);
+  for (Index k = 0; k < keys; ++k) {
+    Real* p_row = p + k * kBlock;
+    Real* ds_row = ds + k * kBlock;
 #pragma omp simd
-    for (Index j = 0; j < columns; ++j) {
-      p_row[j] = exponential(p_row[j] - lse);
-      ds_row[j] = p_row[j] * (ds_row[j] - dot) * head.scale;
+    for (Index i = 0; i < block.columns; ++i) {
+      p_row[i] = exponential(head.scale * p_row[i] - block.logsumexp[i]);
+      ds_row[i] = head.scale * p_row[i] * (ds_row[i] - block.dot[i]);
     }
   }
-  multiply_add({buffers.dv.data() + key_row, width}, {p, 1, kBlock},
-               {buffers.d_out.data() + query_row, width}, keys, width, queries);
-  multiply_add({buffers.dk.data() + key_row, width}, {ds, 1, kBlock},
-               {buffers.q.data() + query_row, width}, keys, width, queries);
-  multiply_add({buffers.dq.data() + query_row, width}, {ds, kBlock, 1},
-               {buffers.k.data() + key_row, width}, queries, width, keys);
+  const Index width = head.width;
+  multiply(first_query > 0, operands.dv.from(first_key), {p, kBlock, 1},
+           operands.d_out_rows.from(first_query), keys, width, block.queries);
+  multiply(first_query > 0, operands.dk.from(first_key), {ds, kBlock, 1},
+           operands.q_rows.from(first_query), keys, width, block.queries);
+  multiply(first_key > 0, operands.dq.from(first_query), {ds, 1, kBlock},
+           operands.k_rows.from(first_key), block.queries, width, keys);
 }
 
 }  // namespace
@@ -302,33 +350,22 @@ void attention_backward(Real* dq, Real* dk, Real* dv, const Real* d_out, const R
                         const Real* k, const Real* v, const Real* o, const Real* logsumexp,
                         const AttentionSizes& sizes) {
   for_heads(sizes, [&](const Head& head, Index at_query, Index at_key, Index number) {
-    const BackwardBuffers buffers(head);
-    const Index dim = head.dim, stride = head.stride, width = head.width;
-    pack(buffers.q.data(), q + at_query, head.queries, stride, dim, width);
-    pack(buffers.d_out.data(), d_out + at_query, head.queries, stride, dim, width);
-    pack(buffers.k.data(), k + at_key, head.keys, stride, dim, width);
-    pack_transposed(buffers.k_transposed.data(), k + at_key, head.keys, stride, dim);
-    pack_transposed(buffers.v_transposed.data(), v + at_key, head.keys, stride, dim);
-    std::fill(buffers.dq.data(), buffers.dq.data() + head.queries * width, Real(0));
-    std::fill(buffers.dk.data(), buffers.dk.data() + head.keys * width, Real(0));
-    std::fill(buffers.dv.data(), buffers.dv.data() + head.keys * width, Real(0));
-    for (Index i = 0; i < head.queries; ++i) {
-      const Real* d_row = d_out + at_query + i * stride;
-      const Real* o_row = o + at_query + i * stride;
-      Real sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (Index d = 0; d < dim; ++d) sum += d_row[d] * o_row[d];
-      buffers.dot[i] = sum;
-    }
-    for (Index key = 0; key < head.keys; key += kBlock) {
-      for (Index query = 0; query < head.queries; query += kBlock) {
-        backward_block(buffers, q + at_query, d_out + at_query, logsumexp + number * head.queries,
-                       query, key, head);
+    const BackwardHead operands = {k + at_key,
+                                   v + at_key,
+                                   {q + at_query, head.queries, head},
+                                   {d_out + at_query, head.queries, head},
+                                   {k + at_key, head.keys, head},
+                                   {dq + at_query, head.queries, head},
+                                   {dk + at_key, head.keys, head},
+                                   {dv + at_key, head.keys, head}};
+    for (Index query = 0; query < head.queries; query += kBlock) {
+      const Index at = at_query + query * head.stride;
+      const QueryBlock block(q + at, d_out + at, o + at, logsumexp + number * head.queries + query,
+                             std::min(kBlock, head.queries - query), head);
+      for (Index key = 0; key < head.keys; key += kBlock) {
+        backward_block(operands, block, query, key, head);
       }
     }
-    unpack(dq + at_query, buffers.dq.data(), head.queries, stride, dim, width);
-    unpack(dk + at_key, buffers.dk.data(), head.keys, stride, dim, width);
-    unpack(dv + at_key, buffers.dv.data(), head.keys, stride, dim, width);
   });
 }
 

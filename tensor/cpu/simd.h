@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "tensor/kernels/real.h"
 
@@ -45,11 +47,41 @@ inline void store_part(Real* p, Vector v, int count) {
 // The larger of each pair of lanes; b where one is NaN.
 inline Vector maximum(Vector a, Vector b) { return a > b ? a : b; }
 
+// The lanes of a followed by those of b, taken by number.
+template <int... kLane>
+inline Vector shuffle(Vector a, Vector b) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, kLane...);
+#else
+  using Lane = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+  using Lanes [[gnu::vector_size(kVectorBytes)]] = Lane;
+  return __builtin_shuffle(a, b, Lanes{kLane...});
+#endif
+}
+
 // The largest lane.
 inline Real maximum(Vector v) {
   Real largest = v[0];
   for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
   return largest;
+}
+
+// Transposes a square of kLanes rows: exchanges the off-diagonal quarters of every square of
+// 2 kStep lanes, for kStep = 1, 2, 4, ...
+template <int kStep = 1>
+inline void transpose(Vector (&row)[kLanes]) {
+  if constexpr (kStep < kLanes) {
+    [&]<int... i>(std::integer_sequence<int, i...>) {
+      for (int r = 0; r < kLanes; ++r) {
+        if ((r & kStep) != 0) continue;
+        const Vector upper = row[r], lower = row[r + kStep];
+        row[r] = shuffle<((i & kStep) != 0 ? kLanes + i - kStep : i)...>(upper, lower);
+        row[r + kStep] = shuffle<((i & kStep) != 0 ? kLanes + i : i + kStep)...>(upper, lower);
+      }
+    }
+    (std::make_integer_sequence<int, kLanes>{});
+    transpose<2 * kStep>(row);
+  }
 }
 
 }  // namespace ink::cpu
