@@ -27,15 +27,19 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return total;
 }
 
-// d<dy, reference>/dh at x + h u in input `which`, by a central difference in double.
+// d<dy, reference>/dh at x + h u in input `which`, by a central difference in double. The
+// difference is taken before the sum, which would swamp it.
 double directional(const OpCase& c, const Arrays& x, std::size_t which,
                    const std::vector<double>& u, const Array& dy, double h) {
-  const auto joined = [&](double step) {
+  const auto moved_by = [&](double step) {
     Arrays moved = x;
     for (std::size_t i = 0; i < u.size(); ++i) moved[which].values[i] += step * u[i];
-    return dot(c.reference(moved).values, dy.values);
+    return c.reference(moved).values;
   };
-  return (joined(h) - joined(-h)) / (2 * h);
+  const std::vector<double> above = moved_by(h), below = moved_by(-h);
+  double total = 0;
+  for (std::size_t i = 0; i < above.size(); ++i) total += dy.values[i] * (above[i] - below[i]);
+  return total / (2 * h);
 }
 
 }  // namespace

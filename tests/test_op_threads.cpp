@@ -1,25 +1,14 @@
 // Every op gives the same bits with 1, 2 and 3 threads.
-#include <omp.h>
+#include <algorithm>
 
+#include "tests/support/close.h"
 #include "tests/support/op_checks.h"
 
 namespace ink::test {
 namespace {
 
-// Sets the number of threads while it lives.
-class Threads {
- public:
-  explicit Threads(int count) : previous_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(previous_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int previous_;
-};
-
 Result with_threads(int count, const OpRow& row, const OpCase& c) {
-  const Threads threads(count);
+  const ThreadCount threads(count);
   return differentiate(c, make_inputs(row, c));
 }
 
