@@ -20,7 +20,7 @@ Shape kept_shape(const char* op, const Shape& shape, const Shape& axes) {
 Variable sum(const Variable& x, const Shape& axes, bool keep) {
   return record("sum", sum(x.value(), axes, keep), {x},
                 [shape = x.shape(), kept = kept_shape("sum", x.shape(), axes)](const Tensor& dy) {
-                  return Tensors{dy.reshape(kept).expand(shape)};
+                  return Tensors{dy.reshape(kept).expand(shape)};  // (TEN.4)
                 });
 }
 

@@ -30,7 +30,7 @@ Shape Shape::compact_strides() const {
   Shape strides = *this;
   Index stride = 1;
   for (int axis = axes_ - 1; axis >= 0; --axis) {
-    strides[axis] = stride;
+    strides[axis] = stride;  // (TEN.5)
     stride *= (*this)[axis];
   }
   return strides;

@@ -109,7 +109,7 @@ Tensor Tensor::permute(const Shape& order) const {
   Shape shape = shape_, strides = strides_;
   for (int axis = 0; axis < axes(); ++axis) {
     shape[axis] = shape_[static_cast<int>(order[axis])];
-    strides[axis] = strides_[static_cast<int>(order[axis])];
+    strides[axis] = strides_[static_cast<int>(order[axis])];  // (TEN.7)
   }
   return {storage_, shape, strides, offset_};
 }
@@ -130,14 +130,14 @@ Tensor Tensor::slice(int axis, Index first, Index last) const {
         first, last);
   Shape shape = shape_;
   shape[a] = last - first;
-  return {storage_, shape, strides_, offset_ + first * strides_[a]};
+  return {storage_, shape, strides_, offset_ + first * strides_[a]};  // (TEN.6)
 }
 
 Tensor Tensor::expand(const Shape& shape) const {
   const int added = shape.axes() - axes();
   check(added >= 0 && broadcast_shape("expand", shape_, shape) == shape, "expand",
         "a tensor of shape {} does not expand to {}", shape_, shape);
-  Shape strides = Shape::filled(shape.axes(), 0);
+  Shape strides = Shape::filled(shape.axes(), 0);  // (TEN.8)
   for (int axis = 0; axis < axes(); ++axis) {
     if (shape_[axis] == shape[added + axis]) strides[added + axis] = strides_[axis];
   }

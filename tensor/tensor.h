@@ -11,7 +11,7 @@
 namespace ink {
 
 // Copies are cheap and share the storage; views are free. Element i_0, i_1, ... lies at
-// offset + i_0 * strides[0] + i_1 * strides[1] + ... Kernels take compact tensors: see
+// offset + i_0 * strides[0] + i_1 * strides[1] + ... (TEN.1) Kernels take compact tensors: see
 // contiguous(). Whole numbers (timesteps, labels, indices) are stored as Real, exact up to 2^24.
 class Tensor {
  public:
