@@ -10,8 +10,8 @@
 namespace ink {
 
 struct GradientCheckOptions {
-  // Central differences err by O(step^2) + O(epsilon / step): the best step is near epsilon^(1/3).
-  // 0 chooses it. (AD.5)
+  // Central differences err by O(step^2) + O(epsilon / step) (AD.5): the best step is near
+  // epsilon^(1/3), where they err by epsilon^(2/3) (AD.6). 0 chooses it.
   double step = 0;
   // Allowed |got - expected|, relative to max(1, the largest |expected| of that input). 0 chooses
   // 1e-7 in double, 2e-2 in float.

@@ -100,7 +100,8 @@ struct LaterFirst {
 using PendingNodes =
     std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, LaterFirst>;
 
-// Runs one node's VJP, hands the results to its inputs, and frees what the node kept.
+// Runs one node's VJP, once (AD.4), adds the results to its inputs (AD.2), and frees what the node
+// kept.
 void visit(Node& node, PendingNodes& pending) {
   check(node.vjp != nullptr, node.op,
         "backward has already passed through this graph and freed it; run the forward pass again");
