@@ -1,0 +1,55 @@
+#include "apps/support/training_data.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "io/idx.h"
+#include "io/image_folder.h"
+#include "tensor/check.h"
+
+namespace ink::apps {
+
+namespace fs = std::filesystem;
+
+std::string default_data_folder() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  const std::vector<fs::path> places = {
+      "data/mnist", fs::path(INK_SOURCE_DIR) / "data/mnist",
+      program.parent_path().parent_path() / "share/inkling/mnist"};
+  for (const fs::path& place : places) {
+    if (fs::is_directory(place, error)) return place.string();
+  }
+  fail("--data", "MNIST is not in {}, {} or {}: name the folder of its four files",
+       places[0].string(), places[1].string(), places[2].string());
+}
+
+ImageSet load_training_data(const Settings& settings) {
+  ImageSet images =
+      settings.images.empty()
+          ? load_mnist(settings.data, Split::train)
+          : load_image_folder(settings.images, settings.image_size, settings.channels);
+  check(images.height() == images.width(), "--data", "expected square images, got {}x{} in {}",
+        images.height(), images.width(), settings.data);
+  return images;
+}
+
+std::string fingerprint(const ImageSet& images) {
+  constexpr Index kSamples = 256;
+  std::vector<Real> chosen;
+  for (Index i = 0; i < std::min(images.count(), kSamples); ++i) {
+    chosen.push_back(static_cast<Real>(i * images.count() / std::min(images.count(), kSamples)));
+  }
+  const Tensor index = Tensor::from(chosen, {static_cast<Index>(chosen.size())});
+  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a over the pixels as bytes
+  for (const Real value : images.batch(index).to_vector()) {
+    hash ^= static_cast<std::uint8_t>((value + 1) * Real(127.5) + Real(0.5));
+    hash *= 1099511628211ull;
+  }
+  return fmt::format("{} {:016x}", images.shape(), hash);
+}
+
+}  // namespace ink::apps
