@@ -10,7 +10,7 @@ Variable dropout(const Variable& x, Real p, const Tensor& uniform) {
         x.shape(), uniform.shape());
   const Tensor keep = map(LessThan{1 - p}, uniform) / (1 - p);
   return record("dropout", x.value() * keep, {x},
-                [keep](const Tensor& dy) { return Tensors{dy * keep}; });
+                [keep](const Tensor& dy) { return Tensors{dy * keep}; });  // (ACT.11)
 }
 
 }  // namespace ink

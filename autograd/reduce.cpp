@@ -34,7 +34,7 @@ Variable max(const Variable& x, const Shape& axes, bool keep) {
   const Tensor y = max(x.value(), axes, keep);
   return record("max", y, {x},
                 [x = Saved(x.value(), "x"), y = Saved(y, "y"), axes, kept](const Tensor& dy) {
-                  const Tensor is_max = map(Equal{}, x, y.get().reshape(kept));
+                  const Tensor is_max = map(Equal{}, x, y.get().reshape(kept));  // (ACT.12)
                   return Tensors{is_max * (dy.reshape(kept) / sum(is_max, axes, true))};
                 });
 }

@@ -18,8 +18,8 @@ struct AttentionSizes {
 };
 
 namespace cpu {
-// o = softmax(scale q k^T) v per head; logsumexp (batch, heads, queries) of the scaled scores is
-// kept for the backward pass. (ATT.1) (ATT.3)
+// o = softmax(scale q k^T) v per head; logsumexp (batch, heads, queries) of the scaled scores
+// (ACT.7) is kept for the backward pass. (ATT.1) (ATT.3)
 void attention_forward(Real* o, Real* logsumexp, const Real* q, const Real* k, const Real* v,
                        const AttentionSizes& sizes);
 // Recomputes the probabilities block by block from logsumexp, with D = rowsum(do o). (ATT.5)

@@ -53,6 +53,7 @@ struct SquaredDifference { HD Real operator()(Real a, Real b) const { return (a 
 struct Blend      { Real s, t; HD Real operator()(Real a, Real b) const { return s * a + t * b; } };
 
 // Vector-Jacobian products: the upstream gradient dy first, then what the forward pass saved.
+// (ACT.10)
 struct AbsGrad     { HD Real operator()(Real dy, Real x) const { return dy * Sign{}(x); } };
 struct SinGrad     { HD Real operator()(Real dy, Real x) const { return dy * std::cos(x); } };
 struct CosGrad     { HD Real operator()(Real dy, Real x) const { return -dy * std::sin(x); } };
