@@ -10,6 +10,7 @@ Variable matmul(const Variable& a, const Variable& b) {
       "matmul", matmul(a.value(), b.value()), {a, b},
       [a = Saved(a.value(), "a"), b = Saved(b.value(), "b"), da = a.requires_grad(),
        db = b.requires_grad()](const Tensor& dy) {
+        // Summed over the products that shared an operand (MM.6).
         return Tensors{
             da ? sum_to(matmul(dy, b, false, true), a.get().shape()) : Tensor(),   // (MM.2)
             db ? sum_to(matmul(a, dy, true, false), b.get().shape()) : Tensor()};  // (MM.3)
@@ -58,7 +59,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
       [x = Saved(input, "x"), w = Saved(w, "weight"), shape = x.shape(), rows, in, out,
        dx = x.requires_grad(), dw = weight.requires_grad(), db = bias.requires_grad(),
        dr = residual.requires_grad()](const Tensor& upstream) {
-        const Tensor dy = upstream.contiguous();
+        const Tensor dy = upstream.contiguous();  // (MM.5)
         return Tensors{
             dx ? product(dy, w, {.m = rows, .n = in, .k = out}).reshape(shape) : Tensor(),
             dw ? product(dy, x, {.m = out, .n = in, .k = rows, .transpose_a = true}) : Tensor(),
