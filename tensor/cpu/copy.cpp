@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/simd.h"
 
 namespace ink::cpu {
 
 namespace {
 
-// Elements that one task moves, and the side of the squares in which a transpose moves them.
+// Elements that one task moves.
 constexpr Index kBlock = 16384;
-constexpr Index kSquare = 16;
 
 struct Axis {
   Index extent;
@@ -112,15 +112,29 @@ void copy_line(Real* dst, const Real* src, Index n, const Axis& axis) {
   }
 }
 
-// rows x columns elements, `square` columns at a time.
+// The rows of a square, contiguous in the source, become the columns, contiguous in the
+// destination.
+void transpose_square(Real* dst, const Real* src, Index dst_stride, Index src_stride) {
+  Vector row[kLanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r) row[r] = load(src + r * src_stride);
+  transpose(row);
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r) store(dst + r * dst_stride, row[r]);
+}
+
+// `rows` elements across and `columns` along; in a transpose at most kLanes rows.
 void copy_patch(Real* dst, const Real* src, Index rows, Index columns, const Axis& across,
-                const Axis& along, Index square) {
-  for (Index c = 0; c < columns; c += square) {
-    const Index n = std::min(square, columns - c);
-    for (Index r = 0; r < rows; ++r) {
-      copy_line(dst + r * across.dst + c * along.dst, src + r * across.src + c * along.src, n,
-                along);
+                const Axis& along, bool transpose) {
+  Index c = 0;
+  if (transpose && rows == kLanes) {
+    for (; c + kLanes <= columns; c += kLanes) {
+      transpose_square(dst + c, src + c * along.src, across.dst, along.src);
     }
+  }
+  for (Index r = 0; r < rows; ++r) {
+    copy_line(dst + r * across.dst + c * along.dst, src + r * across.src + c * along.src,
+              columns - c, along);
   }
 }
 
@@ -138,13 +152,10 @@ void copy(Real* dst, const Real* src, const CopySizes& sizes) {
   // The two axes that a task moves: the innermost of dst, and in a transpose the innermost of src.
   const Axis along = walk.take(walk.axes - 1);
   const int source = walk.contiguous_in_source();
-  const bool transpose = along.src > 1 && source >= 0;
+  const bool transpose = along.dst == 1 && along.src > 1 && source >= 0;
   const Axis across = walk.take(transpose ? source : walk.axes - 1);
-
-  // Squares read one way and written the other stay in the cache; else whole lines are best.
   const Index columns = std::min(along.extent, kBlock);
-  const Index rows = std::clamp<Index>(transpose ? kSquare : kBlock / columns, 1, across.extent);
-  const Index square = transpose ? kSquare : columns;
+  const Index rows = std::clamp<Index>(transpose ? kLanes : kBlock / columns, 1, across.extent);
   walk.push(pieces(across, rows));
   walk.push(pieces(along, columns));
 
@@ -154,7 +165,7 @@ void copy(Real* dst, const Real* src, const CopySizes& sizes) {
       const Index row = at[walk.axes - 2] * rows;
       const Index column = at[walk.axes - 1] * columns;
       copy_patch(dst + to, src + from, std::min(rows, across.extent - row),
-                 std::min(columns, along.extent - column), across, along, square);
+                 std::min(columns, along.extent - column), across, along, transpose);
     });
   });
 }

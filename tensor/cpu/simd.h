@@ -72,6 +72,7 @@ template <int kStep = 1>
 inline void transpose(Vector (&row)[kLanes]) {
   if constexpr (kStep < kLanes) {
     [&]<int... i>(std::integer_sequence<int, i...>) {
+#pragma GCC unroll 16
       for (int r = 0; r < kLanes; ++r) {
         if ((r & kStep) != 0) continue;
         const Vector upper = row[r], lower = row[r + kStep];
