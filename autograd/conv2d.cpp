@@ -77,7 +77,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& 
                     on<cpu::conv2d_backward_data, cuda::conv2d_backward_data>(
                         device, dx.mutable_data(), dy.data(), w.get().data(), sizes);  // (CONV.3)
                   }
-                  if (need_image_bias) dimage_bias = sum(dy, {1, 2});
+                  if (need_image_bias) dimage_bias = sum(dy, {1, 2});  // (CONV.8)
                   return Tensors{dx, need_dw ? dw : Tensor(), dbias, dimage_bias,
                                  need_residual ? dy : Tensor()};
                 });

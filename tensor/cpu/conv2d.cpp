@@ -14,7 +14,7 @@ bool is_matrix_product(const Conv2dSizes& sizes) {
 }
 
 // The positions r, r + s, r + 2s, ... of dx along one axis meet only every s-th tap of the kernel,
-// in reverse order: each such class is a convolution of dy with stride 1.
+// in reverse order: each such class is a convolution of dy with stride 1. (CONV.4)
 struct GradientClass {
   Index count;     // of positions
   Index taps;      // that they meet

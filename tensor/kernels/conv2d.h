@@ -17,6 +17,7 @@ struct Conv2dSizes {
   Index stride;
   Index padding;
 
+  // (CONV.7)
   HD Index out_h() const { return (h + 2 * padding - kernel_h) / stride + 1; }
   HD Index out_w() const { return (w + 2 * padding - kernel_w) / stride + 1; }
 };
@@ -35,8 +36,8 @@ void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpil
                     const Conv2dSizes& sizes);
 // dx: the transpose of the map x -> y, applied to dy. (CONV.3)
 void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
-// dweight[o, u, v, c] = sum over pixels of dy x (CONV.2); dbias (c_out) = sum over pixels of dy,
-// skipped when null.
+// dweight[o, u, v, c] = sum over pixels of dy x (CONV.2); dbias (c_out) = sum over pixels of dy
+// (CONV.8), skipped when null.
 void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const Conv2dSizes& sizes);
 }  // namespace cpu
