@@ -54,9 +54,24 @@ std::size_t find_marker(std::string_view bytes, std::size_t at) {
   return bytes.size();
 }
 
-// Follows the markers, 0xff and a byte each, from SOI to EOI.
+// Whether a segment's Huffman tables fit into it: per table a byte for its name, 16 counts of codes
+// and the values of these codes, 256 at most. stb_image before 2.28 trusts the counts and writes as
+// many values as they announce, outside its own memory.
+bool huffman_tables_fit(std::string_view tables) {
+  constexpr std::size_t kCounts = 16, kMaxValues = 256;
+  while (tables.size() > kCounts) {
+    std::size_t values = 0;
+    for (std::size_t i = 1; i <= kCounts; ++i) values += byte_at(tables, i);
+    if (values > kMaxValues || values > tables.size() - 1 - kCounts) return false;
+    tables.remove_prefix(1 + kCounts + values);
+  }
+  return tables.empty();
+}
+
+// Follows the markers, 0xff and a byte each, from SOI to EOI. Most are followed by the length of
+// their segment, which counts itself.
 Verdict check_jpeg(std::string_view bytes) {
-  constexpr int kEnd = 0xd9, kScan = 0xda, kFill = 0xff;
+  constexpr int kHuffman = 0xc4, kEnd = 0xd9, kScan = 0xda, kFill = 0xff;
   std::size_t at = 2;
   while (at + 1 < bytes.size()) {
     const int marker = byte_at(bytes, at + 1);
@@ -68,7 +83,13 @@ Verdict check_jpeg(std::string_view bytes) {
       at += 2;
     } else {
       if (bytes.size() - at < 4) return Verdict::cut_short;
-      at += 2 + std::size_t{byte_at(bytes, at + 2)} * 256 + byte_at(bytes, at + 3);
+      const std::size_t length = std::size_t{byte_at(bytes, at + 2)} * 256 + byte_at(bytes, at + 3);
+      if (length < 2) return Verdict::damaged;
+      if (length > bytes.size() - at - 2) return Verdict::cut_short;
+      if (marker == kHuffman && !huffman_tables_fit(bytes.substr(at + 4, length - 2))) {
+        return Verdict::damaged;
+      }
+      at += 2 + length;
       if (marker == kScan) at = find_marker(bytes, at);
     }
   }
@@ -86,7 +107,7 @@ void check_picture_integrity(std::string_view bytes, const std::filesystem::path
   const Verdict verdict = png ? check_png(bytes) : check_jpeg(bytes);
   check(verdict != Verdict::cut_short, "read_picture", "{} is cut short", path.string());
   check(verdict != Verdict::damaged, "read_picture", "{} is damaged: {}", path.string(),
-        png ? "a checksum is wrong" : "a marker is missing");
+        png ? "a checksum is wrong" : "a marker or a table is wrong");
 }
 
 }  // namespace ink
