@@ -257,7 +257,7 @@ Tensor scatter_add(const Tensor& dy, const Tensor& index, Index rows) {
 bool equal(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape()) return false;
   const std::vector<Real> x = a.to_vector(), y = b.to_vector();
-  return std::memcmp(x.data(), y.data(), x.size() * sizeof(Real)) == 0;
+  return x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(Real)) == 0;
 }
 
 bool allclose(const Tensor& a, const Tensor& b, double relative, double absolute) {
