@@ -39,7 +39,7 @@ struct Rows {
 
 // Adds kCount rows to the running mean and sum of squared deviations m2 of every column, which have
 // seen `seen` rows. The squares are taken around the mean of the new rows, so that no large mean
-// cancels, and joined as in Chan, Golub & LeVeque (1979).
+// cancels (GN.7), and joined as in Chan, Golub & LeVeque (1979). (GN.8)
 template <Index kCount>
 void add_rows(Real* mean, Real* m2, const Real* x, Index width, Index columns, Index seen) {
   const Real share = Real(kCount) / Real(seen + kCount);
@@ -125,7 +125,7 @@ void prefetch(const Real* x, Index count) {
   for (Index j = 0; j < count; j += kLine) __builtin_prefetch(x + j, 0, 2);
 }
 
-// y = f(scale (x - mean) + shift) for one image (GN.2). The next image is fetched meanwhile.
+// y = f(scale (x - mean) + shift) for one image (GN.3). The next image is fetched meanwhile.
 template <class F>
 void normalize(Real* y, const Real* x, const Real* next, const Real* mean, const Real* scale,
                const Real* shift, const Rows& shape, F f) {
@@ -191,8 +191,8 @@ struct Columns {
   }
 };
 
-// The gradient dz of z = gamma x_hat + beta, added up by column in dz_sum and, times x_hat, in
-// dz_x_sum. With SiLU dz is kept in `dz`; without, it is dy.
+// The gradient dz of z = gamma x_hat + beta (GN.6), added up by column in dz_sum and, times x_hat,
+// in dz_x_sum. With SiLU dz is kept in `dz`; without, it is dy.
 template <bool kSilu>
 void add_rows_backward(Real* dz, const Real* dy, const Real* x, const Columns& column,
                        Index columns) {
@@ -228,7 +228,7 @@ void sum_columns(Real* dz, const Real* dy, const Real* x, const Columns& column,
   }
 }
 
-// dbeta[c] and dgamma[c] of one image: the sums over the columns of channel c.
+// dbeta[c] and dgamma[c] of one image: the sums over the columns of channel c. (GN.5)
 void sum_channels(Real* dbeta, Real* dgamma, const Columns& column, const Rows& shape) {
   const Index channels = shape.channels;
   std::copy(column.dz, column.dz + channels, dbeta);
