@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kGuardBytes = 256;
-constexpr unsigned char kGuardPattern = 0xA5;
+constexpr unsigned char kGuardPattern = 0xFF;  // reads as NaN: what is read outside shows as well
 
 // Blocks of one device by size class. A block that is given back waits here for the next request of
 // its class: a training step asks for the same sizes again and again.
@@ -161,6 +161,7 @@ bool fence_holds(const Storage& storage) {
 }  // namespace
 
 Storage::Storage(Index count, Device where) : data(nullptr), size(count), device(where) {
+  check(kCuda || where == Device::cpu, "allocate", "this build of Inkling has no CUDA");
   const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Real);
   if (where == Device::cpu) {
     const std::lock_guard lock(guards().mutex);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -13,10 +14,13 @@ namespace ink {
 
 // ---- making ----------------------------------------------------------------------------------
 
-Tensor::Tensor(const Shape& shape, Device device)
-    : shape_(shape), strides_(shape.compact_strides()) {
+Tensor::Tensor(const Shape& shape, Device device) : shape_(shape) {
   check(std::all_of(shape.begin(), shape.end(), [](Index size) { return size >= 0; }), "tensor",
         "expected sizes of at least 0, got the shape {}", shape);
+  Index most = std::numeric_limits<Index>::max() / static_cast<Index>(sizeof(Real));
+  for (const Index size : shape) most /= std::max(size, Index{1});
+  check(most > 0, "tensor", "the shape {} has more elements than can be counted", shape);
+  strides_ = shape.compact_strides();
   storage_ = std::make_shared<Storage>(shape.count(), device);
 }
 
