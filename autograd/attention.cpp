@@ -21,6 +21,7 @@ AttentionSizes attention_sizes(const Variable& q, const Variable& k, const Varia
         heads);
   check(k.size(1) >= 1, "attention", "expected at least one key, got k = {}", k.shape());
   const Index head_dim = q.size(2) / heads;
+  // The scale keeps the variance of the scores at 1, whatever the width. (ATT.2)
   return {q.size(0), q.size(1), k.size(1),
           heads,     head_dim,  1 / std::sqrt(static_cast<Real>(head_dim))};
 }

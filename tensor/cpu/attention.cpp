@@ -260,7 +260,7 @@ void forward_block(Real* o, Real* logsumexp, const Real* q, const Real* k, const
     for (Index d = 0; d < head.dim; ++d) {
       o[i * head.stride + d] = weighted[i * head.width + d] * scale;  // (ATT.1)
     }
-    logsumexp[i] = softmax.largest[i] + std::log(softmax.sum[i]);
+    logsumexp[i] = softmax.largest[i] + std::log(softmax.sum[i]);  // (ACT.7)
   }
 }
 
@@ -311,7 +311,7 @@ struct QueryBlock {
 #pragma omp simd reduction(+ : sum)
       for (Index d = 0; d < head.dim; ++d)
         sum += d_out[i * head.stride + d] * o[i * head.stride + d];
-      dot[i] = sum;
+      dot[i] = sum;  // (ATT.6)
     }
   }
 };
@@ -331,7 +331,7 @@ void backward_block(const BackwardHead& operands, const QueryBlock& block, Index
     Real* ds_row = ds + k * kBlock;
 #pragma omp simd
     for (Index i = 0; i < block.columns; ++i) {
-      p_row[i] = exponential(head.scale * p_row[i] - block.logsumexp[i]);
+      p_row[i] = exponential(head.scale * p_row[i] - block.logsumexp[i]);  // (ATT.4)
       ds_row[i] = head.scale * p_row[i] * (ds_row[i] - block.dot[i]);
     }
   }
