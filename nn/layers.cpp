@@ -84,7 +84,7 @@ Tensor timestep_embedding(const Tensor& t, Index width, Real max_period) {
   }
   const Tensor a = t.unsqueeze(1) * Tensor::from(leading, {1, half}, t.device());
   const Tensor b = t.unsqueeze(1) * Tensor::from(rest, {1, half}, t.device());
-  const Tensor cosine = cos(a) * cos(b) - sin(a) * sin(b);
+  const Tensor cosine = cos(a) * cos(b) - sin(a) * sin(b);  // (EMB.5)
   const Tensor sine = sin(a) * cos(b) + cos(a) * sin(b);
   return concat(Tensors{cosine, sine}, 1);  // (EMB.1)
 }

@@ -79,8 +79,8 @@ struct Sequential {
 };
 
 // The sinusoidal embedding of times t (n) -> (n, width), width even (Vaswani et al., 2017):
-// [cos(t w_i), sin(t w_i)], w_i = max_period^(-i / (width / 2)). Within a few roundings for whole t
-// below 4096. (EMB.1)
+// [cos(t w_i), sin(t w_i)], w_i = max_period^(-i / (width / 2)) (EMB.1), whose inner products
+// depend on the distance of two times alone (EMB.2). Within a few roundings for whole t below 4096.
 Tensor timestep_embedding(const Tensor& t, Index width, Real max_period = 10000);
 
 }  // namespace ink::nn
