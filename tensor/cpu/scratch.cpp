@@ -2,21 +2,24 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
-#include <mutex>
 #include <new>
 
 namespace ink::cpu {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
+std::atomic<std::size_t> system_allocations{0};
 
 // A block that nobody uses holds the link to the next one of its size.
 struct FreeBlock {
   FreeBlock* next;
 };
 
-// Blocks of 64, 128, 256, ... bytes, one list for each size.
+// Blocks of 64, 128, 256, ... bytes, one list for each size. Each thread has a pool of its own: as
+// threads get the same share of the work in every step, none asks the system for memory after the
+// first one, however the threads happen to overlap.
 class Pool {
  public:
   ~Pool() {
@@ -30,13 +33,11 @@ class Pool {
   }
 
   void* acquire(std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
     const std::size_t size = block_size(bytes);
     FreeBlock*& head = list(size);
     if (head == nullptr) {
-      void* memory = ::operator new(size, kAlignment);
-      ++system_allocations_;
-      return memory;
+      system_allocations.fetch_add(1, std::memory_order_relaxed);
+      return ::operator new(size, kAlignment);
     }
     FreeBlock* block = head;
     head = block->next;
@@ -44,14 +45,8 @@ class Pool {
   }
 
   void release(void* memory, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
     FreeBlock*& head = list(block_size(bytes));
     head = ::new (memory) FreeBlock{head};
-  }
-
-  std::size_t system_allocations() {
-    const std::lock_guard lock(mutex_);
-    return system_allocations_;
   }
 
  private:
@@ -62,13 +57,11 @@ class Pool {
     return lists_[static_cast<std::size_t>(std::countr_zero(size))];
   }
 
-  std::mutex mutex_;
   std::array<FreeBlock*, 64> lists_{};
-  std::size_t system_allocations_ = 0;
 };
 
 Pool& pool() {
-  static Pool instance;
+  static thread_local Pool instance;
   return instance;
 }
 
@@ -76,6 +69,6 @@ Pool& pool() {
 
 void* scratch_acquire(std::size_t bytes) { return pool().acquire(bytes); }
 void scratch_release(void* memory, std::size_t bytes) noexcept { pool().release(memory, bytes); }
-std::size_t scratch_system_allocations() noexcept { return pool().system_allocations(); }
+std::size_t scratch_system_allocations() noexcept { return system_allocations; }
 
 }  // namespace ink::cpu
