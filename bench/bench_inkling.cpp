@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/kernels.h"
+#include "bench/ops.h"
 #include "bench/peak.h"
 #include "bench/serve.h"
 #include "bench/timer.h"
@@ -59,7 +60,7 @@ int run(int argc, char** argv) {
   app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
   app.add_option("--threads", threads, "OpenMP threads")->check(CLI::Range(1, 1024));
   app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));
-  app.add_flag("--steps-only", only_steps, "leave the kernels out");
+  app.add_flag("--steps-only", only_steps, "leave out the kernels and the ops");
   app.add_flag("--serve", serving, "perform single steps on request (for compare_torch.py)");
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(threads);
@@ -78,6 +79,8 @@ int run(int argc, char** argv) {
   if (!only_steps) {
     fmt::print("\n");
     bench::bench_kernels(peak, bandwidth);
+    fmt::print("\n");
+    bench::bench_ops();
   }
   return 0;
 }
