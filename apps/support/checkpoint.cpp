@@ -66,6 +66,7 @@ void save_model(const fs::path& folder, const Model& model, const Tensor& values
 
 std::unique_ptr<Model> load_model(const fs::path& path, Device device) {
   std::error_code error;
+  check(!path.empty(), "--checkpoint", "there is no run in runs/: name the folder of a checkpoint");
   const fs::path folder = fs::is_directory(path / "checkpoint", error) ? path / "checkpoint" : path;
   check(fs::exists(folder / kConfigFile, error), "--checkpoint",
         "{} holds no checkpoint: expected a folder with {} and {}", path.string(), kConfigFile,

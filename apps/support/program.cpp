@@ -10,6 +10,16 @@
 namespace ink::apps {
 namespace {
 
+std::string quoted(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char letter : word)
+    text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return text + "'";
+}
+
 int report(const char* name, std::string message, int status) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::fflush(stdout);
@@ -18,6 +28,15 @@ int report(const char* name, std::string message, int status) {
 }
 
 }  // namespace
+
+Command::Command(int argc, const char* const* argv) : program(quoted(argv[0])) {
+  for (int i = 0; i < argc; ++i) text += (i > 0 ? " " : "") + quoted(argv[i]);
+}
+
+std::string Command::sibling(const std::string& name) const {
+  const auto slash = program.rfind('/');
+  return slash == std::string::npos ? name : program.substr(0, slash + 1) + name;
+}
 
 bool parse_arguments(CLI::App& app, int argc, const char* const* argv) {
   try {
@@ -29,6 +48,11 @@ bool parse_arguments(CLI::App& app, int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     throw UsageError(fmt::format("{} (--help lists the options)", error.what()));
   }
+}
+
+void check_threads(const std::optional<int>& threads) {
+  check_usage(!threads || (*threads >= 1 && *threads <= 1024), "--threads",
+              "expected from 1 to 1024, got {}", threads.value_or(0));
 }
 
 int run_program(const char* name, const std::function<int()>& body) {

@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "tensor/check.h"
@@ -24,9 +26,22 @@ void check_usage(bool ok, const char* option, fmt::format_string<Args...> messag
   }
 }
 
+// A command line as it could be typed again.
+struct Command {
+  Command(int argc, const char* const* argv);
+  // Another program in the same folder.
+  std::string sibling(const std::string& name) const;
+
+  std::string program;  // argv[0]
+  std::string text;     // all words, quoted where a shell needs it
+};
+
 // Reads the command line into the variables bound to `app`. Returns false when there is nothing
 // left to do: --help or --version was printed. Throws UsageError in one line.
 bool parse_arguments(CLI::App& app, int argc, const char* const* argv);
+
+// Throws UsageError unless --threads is a number of threads that a machine could have.
+void check_threads(const std::optional<int>& threads);
 
 // Runs `body` and returns the program's exit status: that of `body`, or 1 after an Error and 2
 // after a UsageError, each printed to stderr as one line "<name>: [op] ...".

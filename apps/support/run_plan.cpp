@@ -14,7 +14,7 @@ namespace {
 
 constexpr Index kUnknown = std::numeric_limits<Index>::max();
 
-// How many pictures are drawn while a run goes on; see Monitor.
+// How many pictures are drawn while a run goes on; see Gallery.
 constexpr double kGridsPerRun = 10;
 
 }  // namespace
@@ -53,7 +53,7 @@ RunPlan RunPlan::in_minutes(double minutes, const Settings& settings) {
 
 void RunPlan::update(Index step, const Pace& pace) {
   if (rate_.total != kUnknown || step == 0) return;
-  const double for_training = *minutes_ * 60 - pace.final_grid;
+  const double for_training = *minutes_ * 60 - pace.last_grid;
   if (pace.elapsed < kDecayShare * for_training) return;
   const double grids = (1 - kDecayShare) * kGridsPerRun * pace.grid;
   const double left = (for_training - pace.elapsed - grids) / std::max(pace.step, 1e-9);
@@ -63,7 +63,7 @@ void RunPlan::update(Index step, const Pace& pace) {
 
 double RunPlan::share(Index step, const Pace& pace) const {
   const double share = minutes_ && rate_.total == kUnknown
-                           ? pace.elapsed / (*minutes_ * 60 - pace.final_grid)
+                           ? pace.elapsed / (*minutes_ * 60 - pace.last_grid)
                            : static_cast<double>(step) / static_cast<double>(rate_.total);
   if (!minutes_ || rate_.total == kUnknown) return std::clamp(share, 0.0, 1.0);
   // The fixed part of a run in minutes is its last one.
@@ -75,7 +75,7 @@ double RunPlan::share(Index step, const Pace& pace) const {
 double RunPlan::seconds_left(Index step, const Pace& pace) const {
   if (rate_.total == kUnknown) return std::max(0.0, *minutes_ * 60 - pace.elapsed);
   const double grids = (1 - share(step, pace)) * kGridsPerRun * pace.grid;
-  return static_cast<double>(rate_.total - step) * pace.step + grids + pace.final_grid;
+  return static_cast<double>(rate_.total - step) * pace.step + grids + pace.last_grid;
 }
 
 std::optional<Index> RunPlan::steps() const {

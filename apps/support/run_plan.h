@@ -11,10 +11,10 @@ namespace ink::apps {
 
 // How fast a run goes, as measured so far, in seconds.
 struct Pace {
-  double elapsed = 0;     // of the whole run
-  double step = 0;        // one training step
-  double grid = 0;        // one picture of samples on the way
-  double final_grid = 0;  // the last one
+  double elapsed = 0;    // of the whole run
+  double step = 0;       // one training step
+  double grid = 0;       // one picture of samples on the way
+  double last_grid = 0;  // the one at the end
 };
 
 // The rate rises to its peak, stays there for 70 % of the run and falls along half a cosine. Of a

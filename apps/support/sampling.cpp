@@ -7,12 +7,6 @@
 #include "tensor/ops.h"
 
 namespace ink::apps {
-namespace {
-
-constexpr Index kBatch = 64;
-
-}  // namespace
-
 std::string Sampler::to_string() const {
   const char* const clamped = clamp ? ", x0 clamped" : "";
   if (kind == Kind::ddim) return fmt::format("DDIM, {} steps, eta {:g}{}", steps, eta, clamped);
@@ -44,33 +38,20 @@ Tensor DenoisingStrip::picture(Index scale) const {
   return image_grid(cells.reshape({s[0] * s[1], s[2], s[3], s[4]}), s[1], 2, scale);
 }
 
-Tensor sample_images(const Model& model, const Schedule& schedule, const Sampler& sampler,
-                     Index count, const Random& random, const SamplingObserver& observe) {
-  const UNetConfig& config = model.unet.config();
-  check(config.classes == 0, "sample", "the network wants one of {} classes, expected one without",
-        config.classes);
-  Tensors batches;
-  for (Index first = 0; first < count; first += kBatch) {
-    const Index batch = first / kBatch;
-    const Shape shape{std::min(kBatch, count - first), config.image_size, config.image_size,
-                      config.in_channels};
-    Random of_batch = random.fork(static_cast<std::uint64_t>(batch));
-    Observer each;
-    if (observe) {
-      each = [&](Index t, const Tensor& x) { observe(batch, t, x); };
-      // x_T is the sampler's first draw.
-      Random same = of_batch;
-      observe(batch, schedule.T, same.normal(shape));
-    }
-    batches.push_back(
-        sampler.kind == Sampler::Kind::ddpm
-            ? sample_ddpm(schedule, eps_of(model.unet), shape, of_batch,
-                          {.variance = sampler.variance, .clamp_x0 = sampler.clamp}, each)
-            : sample_ddim(schedule, eps_of(model.unet), shape, of_batch,
-                          {.steps = sampler.steps, .eta = sampler.eta, .clamp_x0 = sampler.clamp},
-                          each));
+Tensor sample_batch(const UNet& unet, const Schedule& schedule, const Sampler& sampler,
+                    const Shape& shape, Random& random, const Observer& observe) {
+  check(unet.config().classes == 0, "sample",
+        "the network draws {} classes by their labels, expected one without labels",
+        unet.config().classes);
+  Random same = random;
+  observe(schedule.T, same.normal(shape));
+  if (sampler.kind == Sampler::Kind::ddim) {
+    const DdimOptions options{
+        .steps = sampler.steps, .eta = sampler.eta, .clamp_x0 = sampler.clamp};
+    return sample_ddim(schedule, eps_of(unet), shape, random, options, observe);
   }
-  return concat(batches, 0);
+  const AncestralOptions options{.variance = sampler.variance, .clamp_x0 = sampler.clamp};
+  return sample_ddpm(schedule, eps_of(unet), shape, random, options, observe);
 }
 
 }  // namespace ink::apps

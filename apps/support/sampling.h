@@ -40,11 +40,9 @@ class DenoisingStrip {
   Tensors columns_seen_;  // (rows, h, w, c) each
 };
 
-// `count` images (count, h, w, c), drawn in batches. The first `count` numbers of a batch's own
-// fork of `random` are its x_T. `observe` is called after every step of every batch, and for the
-// first batch with T and x_T before it.
-using SamplingObserver = std::function<void(Index batch, Index t, const Tensor& x)>;
-Tensor sample_images(const Model& model, const Schedule& schedule, const Sampler& sampler,
-                     Index count, const Random& random, const SamplingObserver& observe = {});
+// Images of this shape (n, h, w, c). `observe` is called with T and x_T, which is the first draw of
+// `random`, and after every step. Throws Error when the network wants classes.
+Tensor sample_batch(const UNet& unet, const Schedule& schedule, const Sampler& sampler,
+                    const Shape& shape, Random& random, const Observer& observe);
 
 }  // namespace ink::apps

@@ -79,20 +79,4 @@ void print_plan(const Start& start, const TrainingState& state, const ImageSet& 
   std::fflush(stdout);
 }
 
-std::string command_line(int argc, const char* const* argv) {
-  std::string command;
-  for (int i = 0; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_not_of(
-                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789-_./=,:+@%") == std::string::npos;
-    std::string quoted = word;
-    for (std::size_t at = 0; (at = quoted.find('\'', at)) != std::string::npos; at += 4) {
-      quoted.replace(at, 1, "'\\''");
-    }
-    command += (i > 0 ? " " : "") + (plain ? word : "'" + quoted + "'");
-  }
-  return command;
-}
-
 }  // namespace ink::apps

@@ -29,7 +29,4 @@ UNetConfig network_for(const Settings& settings, const ImageSet& images);
 // The machine, the model, the data, the plan, and how to change it.
 void print_plan(const Start& start, const TrainingState& state, const ImageSet& images);
 
-// The words of a command line, quoted where a shell needs it.
-std::string command_line(int argc, const char* const* argv);
-
 }  // namespace ink::apps

@@ -102,8 +102,7 @@ void check_values(const TrainOptions& options) {
   check_count("--image-size", options.image_size, 1, 4096);
   check_usage(!options.channels || *options.channels == 1 || *options.channels == 3, "--channels",
               "expected 1 (grey) or 3 (RGB), got {}", options.channels.value_or(0));
-  check_usage(!options.threads || (*options.threads >= 1 && *options.threads <= 1024), "--threads",
-              "expected from 1 to 1024, got {}", options.threads.value_or(0));
+  check_threads(options.threads);
   check_usage(!options.out || !options.out->empty(), "--out", "expected a folder, got nothing");
 }
 

@@ -99,7 +99,7 @@ std::string TrainingState::counters() const {
   json["seconds"] = seconds;
   json["frames"] = nlohmann::json::array();
   for (const Frame& frame : frames) {
-    json["frames"].push_back({frame.step, frame.seconds, frame.file});
+    json["frames"].push_back({frame.step, frame.seconds, frame.file, frame.sampler});
   }
   return json.dump();
 }
@@ -115,7 +115,7 @@ void TrainingState::read_counters(const std::string& text) {
     seconds = json.at("seconds");
     frames.clear();
     for (const auto& frame : json.at("frames")) {
-      frames.push_back({frame.at(0), frame.at(1), frame.at(2)});
+      frames.push_back({frame.at(0), frame.at(1), frame.at(2), frame.at(3)});
     }
   } catch (const nlohmann::json::exception& error) {
     fail("checkpoint", "its counters cannot be read: {}", error.what());

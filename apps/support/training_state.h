@@ -22,6 +22,7 @@ struct Frame {
   Index step;
   double seconds;    // of the run, so far
   std::string file;  // its name in the folder of grids
+  std::string sampler;
 };
 
 // The file of a run that can be resumed.
