@@ -23,7 +23,9 @@ UNetConfig UNetConfig::preset(const std::string& name) {
 }
 
 void UNetConfig::validate() const {
-  check(!block_channels.empty() && attention.size() == block_channels.size(), "unet",
+  check(!block_channels.empty() && block_channels.size() <= 16, "unet",
+        "expected from 1 to 16 levels of channels, got {}", block_channels.size());
+  check(attention.size() == block_channels.size(), "unet",
         "expected one attention flag for each of the {} levels, got {}", block_channels.size(),
         attention.size());
   check(in_channels >= 1 && out_channels >= 1 && layers_per_block >= 1 && classes >= 0, "unet",
@@ -31,15 +33,16 @@ void UNetConfig::validate() const {
         "and {}",
         in_channels, out_channels, layers_per_block, classes);
   const Index factor = Index{1} << (block_channels.size() - 1);
+  const Index below = std::max(factor, image_size / factor * factor);
   check(image_size >= factor && image_size % factor == 0, "unet",
         "{} levels halve the image {} times: expected a size that is a multiple of {}, such as {} "
-        "or {}, "
-        "got {}",
-        block_channels.size(), block_channels.size() - 1, factor,
-        std::max(factor, image_size / factor * factor), (image_size / factor + 1) * factor,
+        "or {}, got {}",
+        block_channels.size(), block_channels.size() - 1, factor, below, below + factor,
         image_size);
   for (std::size_t level = 0; level < block_channels.size(); ++level) {
     const Index channels = block_channels[level];
+    check(channels >= 1, "unet", "expected at least 1 channel at level {}, got {}", level,
+          channels);
     check(groups >= 1 && channels % groups == 0, "unet",
           "expected groups that divide the {} channels of level {}, got {}", channels, level,
           groups);
@@ -102,6 +105,7 @@ std::vector<bool> attention_flags(const nlohmann::json& json, const char* key,
 }
 
 UNetConfig parse(const nlohmann::json& json) {
+  check_fixed(json, "_class_name", "UNet2DModel");
   UNetConfig config;
   config.image_size = json.at("sample_size");
   config.in_channels = json.at("in_channels");
@@ -119,12 +123,19 @@ UNetConfig parse(const nlohmann::json& json) {
   check(up == config.attention, "config",
         "expected up_block_types to mirror down_block_types, got {} and {}",
         json["up_block_types"].dump(), json["down_block_types"].dump());
-  check_fixed(json, "_class_name", "UNet2DModel");
   check_fixed(json, "act_fn", "silu");
   check_fixed(json, "norm_eps", 1e-5);
   check_fixed(json, "flip_sin_to_cos", true);
   check_fixed(json, "freq_shift", 0);
   check_fixed(json, "time_embedding_type", "positional");
+  check_fixed(json, "time_embedding_dim", nullptr);
+  check_fixed(json, "class_embed_type", nullptr);
+  check_fixed(json, "mid_block_type", "UNetMidBlock2D");
+  check_fixed(json, "mid_block_scale_factor", 1);
+  check_fixed(json, "add_attention", true);
+  check_fixed(json, "attn_norm_num_groups", nullptr);
+  check_fixed(json, "downsample_type", "conv");
+  check_fixed(json, "upsample_type", "conv");
   check_fixed(json, "resnet_time_scale_shift", "default");
   check_fixed(json, "downsample_padding", 1);
   check_fixed(json, "center_input_sample", false);
