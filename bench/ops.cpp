@@ -10,21 +10,13 @@ namespace {
 
 constexpr int kRuns = 5;
 
-std::vector<Variable> as_leaves(const test::OpCase& op_case, const Tensors& inputs) {
-  std::vector<Variable> leaves;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    leaves.emplace_back(inputs[i], !op_case.inputs[i].is_constant);
-  }
-  return leaves;
-}
-
 void bench_case(const test::OpRow& row, const test::OpCase& op_case) {
   const Tensors inputs = test::make_inputs(row, op_case);
-  const std::vector<Variable> constants(inputs.begin(), inputs.end());
+  const std::vector<Variable> constants = test::constants(inputs);
   const double forward = best_of(kRuns, [&] { op_case.run(constants); });
   const Tensor seed = Tensor::ones(op_case.run(constants).shape());
   const double both =
-      best_of(kRuns, [&] { op_case.run(as_leaves(op_case, inputs)).backward(seed); });
+      best_of(kRuns, [&] { op_case.run(test::leaves(op_case, inputs)).backward(seed); });
   fmt::print("{:<24} {:<48} {:>9.3f} ms {:>9.3f} ms {:>9.1f} GFLOP/s\n", row.op, op_case.name,
              1e3 * forward, 1e3 * (both - forward), op_case.flops / forward / 1e9);
 }
