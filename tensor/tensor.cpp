@@ -96,8 +96,9 @@ Tensor Tensor::reshape(const Shape& shape) const {
     }
   }
   if (inferred >= 0 && known > 0) target[inferred] = count() / known;
-  check(target.count() == count(), "reshape", "a tensor of shape {} cannot take the shape {}",
-        shape_, shape);
+  const bool is_shape = std::none_of(target.begin(), target.end(), [](Index n) { return n < 0; });
+  check(is_shape && target.count() == count(), "reshape",
+        "a tensor of shape {} cannot take the shape {}", shape_, shape);
   const Tensor compact = contiguous();
   return {compact.storage_, target, target.compact_strides(), compact.offset_};
 }
