@@ -19,7 +19,7 @@ Real AdamW::step(Real learning_rate) {
   ++steps_;
   const Real norm = global_norm(parameters_->gradients());
   const Real limit = options_.max_gradient_norm;
-  // As PyTorch's clip_grad_norm_ computes it: nothing is divided by zero.
+  // As PyTorch's clip_grad_norm_ computes it: nothing is divided by zero. (OPT.7)
   const Real scale = limit > 0 ? std::min(Real(1), limit / (norm + Real(1e-6))) : Real(1);
   const auto correction = [this](Real beta) {
     return static_cast<Real>(1 - std::pow(static_cast<double>(beta), static_cast<double>(steps_)));

@@ -6,7 +6,7 @@
 namespace ink::nn {
 
 // Averages parameters, never buffers. The decay of update k = 1, 2, ... is min(decay, (k + 1) / (k
-// + 10)): early averages forget their random start. (OPT.5)
+// + 10)) (OPT.5): early averages forget their random start (OPT.8).
 class Ema {
  public:
   Ema(Parameters& parameters, Real decay);
