@@ -168,7 +168,9 @@ std::string print(const Tensor& x, bool summarize, const NumberFormat& format, s
                                     : print(part, summarize, format, depth + 1));
     }
   }
-  if (x.axes() == 1) return "[" + fill_lines(parts, kLineWidth - 1 - depth, depth + 1) + "]";
+  if (x.axes() == 1) {
+    return fmt::format("[{}]", fill_lines(parts, kLineWidth - 1 - depth, depth + 1));
+  }
   const std::string between =
       std::string(static_cast<std::size_t>(x.axes() - 1), '\n') + std::string(depth + 1, ' ');
   return fmt::format("[{}]", fmt::join(parts, between));
