@@ -28,11 +28,11 @@ template <int Pixels, int Vectors>
                                                       Index column, const Real* tap) {
   const DirectConv& conv = task.conv;
   const Real* pixel[Pixels];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int p = 0; p < Pixels; ++p, column += conv.stride)
     pixel[p] = column >= 0 && column < conv.w ? x_row + column * conv.c_in : task.zeros;
   for (Index c = 0; c < conv.c_in; ++c) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int p = 0; p < Pixels; ++p) {
       const Vector x_pc = splat(pixel[p][c]);
 #pragma GCC unroll 4
@@ -86,19 +86,16 @@ template <int Vectors, int Pixels>
     }
   }
 
-#pragma GCC unroll 16
-  for (int p = 0; p < Pixels; ++p) {
-    const Index at = (j + p) * conv.y_pixel;
-    store_row(
-        task.y + at, sum[p], task.channels,
-        {task.bias, task.image_bias, task.residual == nullptr ? nullptr : task.residual + at});
-  }
+  const Index at = j * conv.y_pixel;
+  store_tile({task.y + at, conv.y_pixel, task.channels, task.bias, task.image_bias,
+              shifted(task.residual, at)},
+             sum);
 }
 
 template <int Vectors>
 void convolve_row(const RowTask& task) {
-  for_each_tile<Vectors>(task.conv.columns,
-                         [&](auto pixels, Index j) { convolve_tile<Vectors, pixels>(task, j); });
+  for_each_tile<strided_tile_rows(Vectors)>(
+      task.conv.columns, [&](auto pixels, Index j) { convolve_tile<Vectors, pixels>(task, j); });
 }
 
 // Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block).
@@ -126,7 +123,6 @@ void convolve_direct(Real* y, const Real* x, const WeightView& weight,
   // one.
   const Index operations = 2 * conv.columns * conv.c_out * std::max<Index>(inner, 1);
   const Index rows = std::max<Index>(1, 2'000'000 / operations);
-  const auto shifted = [](const Real* p, Index by) { return p == nullptr ? nullptr : p + by; };
   parallel_blocks(conv.n * conv.rows, rows, [&](Index first, Index last) {
     for (Index b = 0; b < column_blocks(conv.c_out); ++b) {
       const ColumnBlock block = column_block(conv.c_out, b);

@@ -22,10 +22,11 @@ struct Cut {
 };
 
 Cut cut(const Conv2dSizes& s) {
-  constexpr Index kPixelsPerChunk = 2048, kMaxChunks = 16, kBandBytes = 24 * 1024;
+  constexpr Index kEnoughTasks = 16, kLeastPixels = 512, kBandBytes = 32 * 1024;
   const Index out_h = s.out_h(), out_w = s.out_w(), rows = s.n * out_h;
-  const Index wanted = std::clamp<Index>(rows * out_w / kPixelsPerChunk, 1, kMaxChunks);
-  const Index chunk_rows = divide_up(rows, wanted);
+  const Index wanted =
+      std::min(divide_up(kEnoughTasks, column_blocks(s.c_out)), rows * out_w / kLeastPixels);
+  const Index chunk_rows = divide_up(rows, std::max<Index>(wanted, 1));
   const Index row_bytes = out_w * kTileWidth * static_cast<Index>(sizeof(Real));
   const Index band_rows = std::clamp<Index>(kBandBytes / row_bytes, 1, chunk_rows);
   const Index taps = s.kernel_h * s.kernel_w * s.c_in, partial_row = padded_columns(s.c_out);
@@ -51,44 +52,82 @@ struct Band {
 struct Task {
   const Conv2dSizes& sizes;
   const Cut& cut;
-  Index u;
   ColumnBlock block;
   const Real* x;
+  const Real* dy;
   Real* partial;  // of the chunk and block: (taps + 1, width), partial_row apart
 };
+
+// Asks for the share of the next band that falls to the taps [first, last), so that it has come to
+// the second-level cache when its turn comes: else the first tiles of every band would wait for
+// memory. (Always inlined: GCC takes a function that only prefetches for one without effect, and
+// drops the call.)
+[[gnu::always_inline]] inline void prefetch_next_band(const Task& task, const Band& band,
+                                                      Index first, Index last) {
+  constexpr Index kLine = 64 / static_cast<Index>(sizeof(Real));
+  const Conv2dSizes& s = task.sizes;
+  const Cut& cut = task.cut;
+  const Index rows = std::min(cut.band_rows, cut.rows - band.last);
+  const Index x_row = s.h * s.w * s.c_in / cut.out_h, dy_row = cut.out_w * s.c_out;
+  const Index x_share = rows * x_row / cut.taps, dy_share = rows * dy_row / cut.taps;
+  for (Index i = first * x_share; i < last * x_share; i += kLine)
+    __builtin_prefetch(task.x + band.last * x_row + i, 0, 2);
+  for (Index i = first * dy_share; i < last * dy_share; i += kLine)
+    __builtin_prefetch(task.dy + band.last * dy_row + i, 0, 2);
+}
+
+struct Range {
+  Index first, count;
+};
+
+// The positions along one axis of dy whose tap falls on the axis of x.
+Range pixels_inside(Index tap, Index size, Index out_size, const Conv2dSizes& s) {
+  const Index first = divide_up(std::max<Index>(0, s.padding - tap), s.stride);
+  const Index last = std::min(divide_up(size + s.padding - tap, s.stride), out_size);
+  return {first, last - first};
+}
 
 // Adds a band to one tile of dw: `Channels` input channels from c on, under the tap (u, v).
 // (CONV.2)
 template <int Vectors, int Channels>
-[[gnu::noinline]] void accumulate_tile(const Task& task, const Band& band, Index v, Index c) {
+[[gnu::noinline]] void accumulate_tile(const Task& task, const Band& band, Index u, Index v,
+                                       Index c) {
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
 
-  // The columns of dy whose tap lies inside the image.
-  const Index first = divide_up(std::max<Index>(0, s.padding - v), s.stride);
-  const Index last = std::min(divide_up(s.w + s.padding - v, s.stride), cut.out_w);
-  if (first >= last) return;
+  // The rows and columns of dy whose tap lies inside the image.
+  const Range i_inside = pixels_inside(u, s.h, cut.out_h, s),
+              j_inside = pixels_inside(v, s.w, cut.out_w, s);
+  if (i_inside.count <= 0 || j_inside.count <= 0) return;
+  const bool whole_rows = j_inside.count == s.w && s.w == cut.out_w && s.stride == 1;
+  const Index x_pixel = s.stride * s.c_in;
 
-  Real* partial = task.partial + ((task.u * s.kernel_w + v) * s.c_in + c) * cut.partial_row;
+  Real* partial = task.partial + ((u * s.kernel_w + v) * s.c_in + c) * cut.partial_row;
   Vector sum[Channels][Vectors];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int r = 0; r < Channels; ++r)
 #pragma GCC unroll 4
     for (int q = 0; q < Vectors; ++q) sum[r][q] = load(partial + r * cut.partial_row + q * kLanes);
 
-  Index image = band.first / cut.out_h, i = band.first % cut.out_h;
-  for (Index row = band.first; row < band.last; ++row) {
-    const Index x_row = i * s.stride + task.u - s.padding;
-    if (x_row >= 0 && x_row < s.h) {
-      const Index pixel = (image * s.h + x_row) * s.w + first * s.stride + v - s.padding;
-      const Index dy_pixel = (row - band.first) * cut.out_w + first;
-      accumulate<0, Channels>(sum, task.x + pixel * s.c_in + c, 1, s.stride * s.c_in,
-                              band.dy + dy_pixel * band.dy_pixel, band.dy_pixel, last - first);
+  // Of each image, the band's rows that are inside; where they are whole they follow one another.
+  for (Index image = band.first / cut.out_h; image * cut.out_h < band.last; ++image) {
+    const Index row = image * cut.out_h;
+    const Index first = std::max(row + i_inside.first, band.first);
+    const Index last = std::min(row + i_inside.first + i_inside.count, band.last);
+    if (first >= last) continue;
+    const Index x_first = (image * s.h + (first - row) * s.stride + u - s.padding) * s.w +
+                          j_inside.first * s.stride + v - s.padding;
+    const Real* x = task.x + x_first * s.c_in + c;
+    const Real* dy = band.dy + ((first - band.first) * cut.out_w + j_inside.first) * band.dy_pixel;
+    const Index runs = whole_rows ? 1 : last - first;
+    const Index run = whole_rows ? (last - first) * s.w : j_inside.count;
+    for (Index k = 0; k < runs; ++k) {
+      accumulate<0, Channels>(sum, x + k * s.w * x_pixel, 1, x_pixel,
+                              dy + k * cut.out_w * band.dy_pixel, band.dy_pixel, run);
     }
-    if (++i == cut.out_h) i = 0, ++image;
   }
 
-#pragma GCC unroll 16
+#pragma GCC unroll 24
   for (int r = 0; r < Channels; ++r)
 #pragma GCC unroll 4
     for (int q = 0; q < Vectors; ++q) store(partial + r * cut.partial_row + q * kLanes, sum[r][q]);
@@ -99,20 +138,30 @@ void accumulate_bias(const Task& task, const Band& band) {
   Real* to = task.partial + task.cut.taps * task.cut.partial_row;
   const Index pixels = (band.last - band.first) * task.cut.out_w;
   for (Index q = 0; q < task.block.width(); q += kLanes) {
-    Vector sum = load(to + q);
-    for (Index p = 0; p < pixels; ++p) sum += load(band.dy + p * band.dy_pixel + q);
-    store(to + q, sum);
+    const Real* dy = band.dy + q;
+    Vector even = load(to + q), odd{};
+    for (Index p = 0; p + 1 < pixels; p += 2) {
+      even += load(dy + p * band.dy_pixel);
+      odd += load(dy + (p + 1) * band.dy_pixel);
+    }
+    if (pixels % 2 != 0) even += load(dy + (pixels - 1) * band.dy_pixel);
+    store(to + q, even + odd);
   }
 }
 
 template <int Vectors>
 void accumulate_band(const Task& task, const Band& band) {
-  for (Index v = 0; v < task.sizes.kernel_w; ++v) {
-    for_each_tile<Vectors>(task.sizes.c_in, [&](auto channels, Index c) {
-      accumulate_tile<Vectors, channels>(task, band, v, c);
-    });
+  const Conv2dSizes& s = task.sizes;
+  for (Index u = 0; u < s.kernel_h; ++u) {
+    for (Index v = 0; v < s.kernel_w; ++v) {
+      for_each_tile<tile_rows(Vectors)>(s.c_in, [&](auto channels, Index c) {
+        const Index tap = (u * s.kernel_w + v) * s.c_in + c;
+        if (task.block.first == 0) prefetch_next_band(task, band, tap, tap + channels);
+        accumulate_tile<Vectors, channels>(task, band, u, v, c);
+      });
+    }
   }
-  if (task.u == 0) accumulate_bias(task, band);
+  accumulate_bias(task, band);
 }
 
 // Sums one chunk. `padded` holds a band of dy when the channels of the block do not fill its
@@ -120,16 +169,13 @@ void accumulate_band(const Task& task, const Band& band) {
 void accumulate_chunk(const Task& task, Index chunk, const Real* dy, Real* padded) {
   const Cut& cut = task.cut;
   const Index c_out = task.sizes.c_out, width = task.block.width();
-  const Index rows = task.sizes.kernel_w * task.sizes.c_in;
-  for (Index r = 0; r < rows + (task.u == 0); ++r) {
-    const Index row = r < rows ? task.u * rows + r : cut.taps;
-    std::fill_n(task.partial + row * cut.partial_row, width, Real(0));
-  }
+  for (Index r = 0; r <= cut.taps; ++r)
+    std::fill_n(task.partial + r * cut.partial_row, width, Real(0));
   const Index end = std::min(cut.rows, (chunk + 1) * cut.chunk_rows);
   for (Index first = chunk * cut.chunk_rows; first < end; first += cut.band_rows) {
     Band band{first, std::min(end, first + cut.band_rows),
               dy + first * cut.out_w * c_out + task.block.first, c_out};
-    if (task.block.count < width) {
+    if (width != c_out) {
       const Index pixels = (band.last - band.first) * cut.out_w;
       pack_columns(padded, dy + first * cut.out_w * c_out, c_out, 1, pixels, task.block);
       band.dy = padded;
@@ -148,10 +194,11 @@ void add_chunks(Real* dweight, Real* dbias, const Real* partial, const Cut& cut,
         for (Index chunk = 0; chunk < cut.chunks; ++chunk)
           sum += load(partial + chunk * cut.partial_chunk + tap * cut.partial_row + o);
         const Index count = std::min<Index>(kLanes, c_out - o);
-        if (tap < cut.taps)
+        if (tap < cut.taps) {
           for (Index l = 0; l < count; ++l) dweight[(o + l) * cut.taps + tap] = sum[l];
-        else if (dbias != nullptr)
-          store_row<1>(dbias + o, {sum}, count, {});
+        } else if (dbias != nullptr) {
+          for (Index l = 0; l < count; ++l) dbias[o + l] = sum[l];
+        }
       }
     }
   });
@@ -162,15 +209,15 @@ void add_chunks(Real* dweight, Real* dbias, const Real* partial, const Cut& cut,
 void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const Conv2dSizes& s) {
   const Cut plan = cut(s);
-  const Index blocks = column_blocks(s.c_out), tasks = plan.chunks * blocks * s.kernel_h;
-  const bool padded = plan.partial_row != s.c_out;
+  const Index blocks = column_blocks(s.c_out), tasks = plan.chunks * blocks;
+  const bool padded = kTileWidth != s.c_out;
   const Index padded_size = padded ? plan.band_rows * plan.out_w * kTileWidth : 0;
   const Scratch<Real> partial(plan.chunks * plan.partial_chunk), padded_dy(tasks * padded_size);
   parallel_blocks(tasks, 1, [&](Index index, Index) {
-    const Index chunk = index / (blocks * s.kernel_h);
-    const ColumnBlock block = column_block(s.c_out, index / s.kernel_h % blocks);
-    const Task task{s,     plan, index % s.kernel_h,
-                    block, x,    partial.data() + chunk * plan.partial_chunk + block.first};
+    const Index chunk = index / blocks;
+    const ColumnBlock block = column_block(s.c_out, index % blocks);
+    const Task task{s, plan, block,
+                    x, dy,   partial.data() + chunk * plan.partial_chunk + block.first};
     accumulate_chunk(task, chunk, dy, padded_dy.data() + index * padded_size);
   });
   add_chunks(dweight, dbias, partial.data(), plan, s.c_out);

@@ -20,106 +20,154 @@ MatrixView right_operand(const Real* b, const GemmSizes& s) {
   return s.transpose_b ? MatrixView{b, 1, s.k} : MatrixView{b, s.n, 1};
 }
 
-// Rows of C in one block of columns: what their tiles have in common. Pointers are at row 0 and the
-// block's first column.
-struct BlockTask {
-  MatrixView a;
-  const Real* packed;  // of B: (inner, width)
-  Index inner;
-  ColumnBlock block;
-  Real* c;
-  Index c_row;
-  const Real* bias;
-  const Real* residual;
+// How the work is cut; it follows from the sizes alone. A unit is a few rows by one block of
+// columns of the product over one chunk of k.
+struct Cut {
+  Index rows, row_blocks;
+  Index column_blocks;
+  Index inner, chunks;  // k of a chunk, and how many there are
+  Index units;          // of all matrices
 };
 
-// sum += A B for the rows of a tile. One of the steps of A is 1; the compiler should see which.
-template <int Vectors, int Rows>
-[[gnu::always_inline]] inline void multiply_tile(Vector (&sum)[Rows][Vectors],
-                                                 const BlockTask& task, Index i) {
-  const Real* a = task.a.data + i * task.a.row;
-  constexpr Index kWidth = Vectors * kLanes;
-  if (task.a.column == 1)
-    accumulate<0, Rows>(sum, a, task.a.row, 1, task.packed, kWidth, task.inner);
-  else
-    accumulate<0, Rows>(sum, a, 1, task.a.column, task.packed, kWidth, task.inner);
+Cut cut(const GemmSizes& s) {
+  constexpr Index kUnitOperations = 1'000'000, kLeastRows = 64, kLeastInner = 1024,
+                  kEnoughUnits = 16;
+  const Index row_operations = 2 * kTileWidth * std::max<Index>(s.k, 1);
+  Cut cut{};
+  cut.rows = std::max(kLeastRows, kUnitOperations / row_operations);
+  cut.row_blocks = divide_up(s.m, cut.rows);
+  cut.column_blocks = column_blocks(s.n);
+  // Where the result alone gives too few units, a long k is shared out as well.
+  const Index units = s.batch * cut.row_blocks * cut.column_blocks;
+  const Index wanted = std::min(kEnoughUnits / std::max<Index>(units, 1), s.k / kLeastInner);
+  cut.inner = divide_up(s.k, std::max<Index>(wanted, 1));
+  cut.chunks = std::max<Index>(divide_up(s.k, std::max<Index>(cut.inner, 1)), 1);
+  cut.units = units * cut.chunks;
+  return cut;
 }
 
-// The rows of C from i on, finished. (MM.1)
-template <int Vectors, int Rows>
-[[gnu::noinline]] void product_tile(const BlockTask& task, Index i) {
+// Where a product goes: rows of `row` elements, of which n exist.
+struct Result {
+  Real* data;
+  Index row;
+  Index matrix, chunk;  // from one matrix and one chunk of k to the next
+};
+
+// One unit. Pointers are at its first row and column.
+struct Unit {
+  MatrixView a;
+  const Real* b;  // packed (inner, width)
+  Index inner;
+  int vectors;
+  TileOutput out;
+};
+
+// The rows of the unit from i on. (MM.1)
+template <int Vectors, int Rows, bool Transposed>
+[[gnu::noinline]] void multiply_tile(const Unit& unit, Index i) {
   Vector sum[Rows][Vectors] = {};
-  multiply_tile<Vectors, Rows>(sum, task, i);
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-    const Index at = (i + r) * task.c_row;
-    store_row(task.c + at, sum[r], task.block.count,
-              {task.bias, task.residual == nullptr ? nullptr : task.residual + at});
-  }
+  accumulate<0, Rows>(sum, unit.a.data + i * unit.a.row, Transposed ? 1 : unit.a.row,
+                      Transposed ? unit.a.column : 1, unit.b, Vectors * kLanes, unit.inner);
+  TileOutput out = unit.out;
+  out.to += i * out.step;
+  out.residual = shifted(out.residual, i * out.step);
+  store_tile(out, sum);
 }
 
-// The rows of a partial sum from i on, which are padded to whole vectors, one slice of k added.
-template <int Vectors, int Rows>
-[[gnu::noinline]] void partial_tile(const BlockTask& task, Index i) {
-  Real* c = task.c + i * task.c_row;
-  Vector sum[Rows][Vectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) sum[r][v] = load(c + r * task.c_row + v * kLanes);
-  multiply_tile<Vectors, Rows>(sum, task, i);
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) store(c + r * task.c_row + v * kLanes, sum[r][v]);
+template <int Vectors, bool Transposed>
+void multiply_unit(const Unit& unit, Index rows) {
+  constexpr int kMost = Transposed ? tile_rows(Vectors) : strided_tile_rows(Vectors);
+  for_each_tile<kMost>(
+      rows, [&](auto height, Index i) { multiply_tile<Vectors, height, Transposed>(unit, i); });
 }
 
-const Real* shifted(const Real* p, Index by) { return p == nullptr ? nullptr : p + by; }
+template <int Vectors>
+void multiply_unit(const Unit& unit, Index rows) {
+  unit.a.column == 1 ? multiply_unit<Vectors, false>(unit, rows)
+                     : multiply_unit<Vectors, true>(unit, rows);
+}
 
-// Packs B once, then shares out blocks of C, a few rows by one block of columns each.
-void multiply_whole(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue,
-                    const GemmSizes& s) {
-  const Index blocks = column_blocks(s.n), packed_size = s.k * padded_columns(s.n);
-  const Index matrices = s.stride_b == 0 ? 1 : s.batch;
-  const Scratch<Real> packed(matrices * packed_size);
-  parallel_blocks(matrices * blocks, 1, [&](Index unit, Index) {
-    const Index matrix = unit / blocks;
-    const ColumnBlock block = column_block(s.n, unit % blocks);
-    const MatrixView view = right_operand(b + matrix * s.stride_b, s);
-    pack_columns(packed.data() + matrix * packed_size + block.first * s.k, view.data, view.row,
-                 view.column, s.k, block);
+// Lays B out as (matrix, chunk, block of columns, inner, width of the block).
+void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s, const Cut& cut) {
+  const Index blocks = cut.chunks * cut.column_blocks;
+  const Index grain = std::max<Index>(1, 16'384 / std::max<Index>(1, cut.inner * kTileWidth));
+  parallel_blocks(matrices * blocks, grain, [&](Index first, Index last) {
+    for (Index unit = first; unit < last; ++unit) {
+      const Index matrix = unit / blocks, k = unit / cut.column_blocks % cut.chunks * cut.inner;
+      const ColumnBlock block = column_block(s.n, unit % cut.column_blocks);
+      const Index inner = std::min(cut.inner, s.k - k);
+      const MatrixView view = right_operand(b + matrix * s.stride_b, s);
+      Real* to = packed + (matrix * s.k + k) * padded_columns(s.n) + block.first * inner;
+      pack_columns(to, view.data + k * view.row, view.row, view.column, inner, block);
+    }
   });
+}
 
-  // A thread takes about a million operations at a time.
-  const Index rows = std::max<Index>(64, 1'000'000 / (2 * kTileWidth * std::max<Index>(s.k, 1)));
-  const Index row_blocks = divide_up(s.m, rows);
-  parallel_blocks(s.batch * row_blocks * blocks, 1, [&](Index unit, Index) {
-    const Index matrix = unit / (row_blocks * blocks);
-    const Index first = unit / blocks % row_blocks * rows, count = std::min(rows, s.m - first);
-    const ColumnBlock block = column_block(s.n, unit % blocks);
-    const MatrixView left = left_operand(a + matrix * s.stride_a, s);
-    const Index at = matrix * s.stride_c + first * s.n + block.first;
-    const BlockTask task{{left.data + first * left.row, left.row, left.column},
-                         packed.data() + (matrix % matrices) * packed_size + block.first * s.k,
-                         s.k,
-                         block,
-                         c + at,
-                         s.n,
-                         shifted(epilogue.bias, block.first),
-                         shifted(epilogue.residual, at)};
-    const auto tiles = [&]<int Vectors>() {
-      for_each_tile<Vectors>(count,
-                             [&](auto height, Index i) { product_tile<Vectors, height>(task, i); });
-    };
-    block.vectors == 2 ? tiles.template operator()<2>() : tiles.template operator()<1>();
+void multiply(const Result& result, const Real* a, const Real* packed, Index matrices,
+              const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
+  const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * (cut.inner + 1);
+  const Index grain = std::max<Index>(1, 500'000 / operations);
+  parallel_blocks(cut.units, grain, [&](Index first, Index last) {
+    for (Index index = first; index < last; ++index) {
+      const ColumnBlock block = column_block(s.n, index % cut.column_blocks);
+      const Index row = index / cut.column_blocks % cut.row_blocks * cut.rows;
+      const Index chunk = index / (cut.column_blocks * cut.row_blocks) % cut.chunks;
+      const Index matrix = index / (cut.column_blocks * cut.row_blocks * cut.chunks);
+      const Index k = chunk * cut.inner, inner = std::min(cut.inner, s.k - k);
+      const Index at =
+          matrix * result.matrix + chunk * result.chunk + row * result.row + block.first;
+      const MatrixView left = left_operand(a + matrix * s.stride_a, s);
+      const Real* b =
+          packed + (matrix % matrices * s.k + k) * padded_columns(s.n) + block.first * inner;
+      const Index count = cut.chunks > 1 ? block.width() : block.count;
+      const Unit unit{{left.data + row * left.row + k * left.column, left.row, left.column},
+                      b,
+                      inner,
+                      block.vectors,
+                      {result.data + at, result.row, count, shifted(epilogue.bias, block.first),
+                       nullptr, shifted(epilogue.residual, at)}};
+      const Index rows = std::min(cut.rows, s.m - row);
+      unit.vectors == 2 ? multiply_unit<2>(unit, rows) : multiply_unit<1>(unit, rows);
+    }
+  });
+}
+
+// C from the products over the chunks of k, added in their order.
+void add_chunks(Real* c, const Result& partial, const GemmEpilogue& epilogue, const GemmSizes& s,
+                const Cut& cut) {
+  parallel_blocks(s.batch * s.m, 16, [&](Index first, Index last) {
+    for (Index row = first; row < last; ++row) {
+      const Index matrix = row / s.m, i = row % s.m;
+      const Real* sums = partial.data + matrix * partial.matrix + i * partial.row;
+      for (Index j = 0; j < s.n; j += kLanes) {
+        Vector sum[1][1] = {};
+        for (Index chunk = 0; chunk < cut.chunks; ++chunk)
+          sum[0][0] += load(sums + chunk * partial.chunk + j);
+        const Index at = matrix * s.stride_c + i * s.n + j;
+        store_tile({c + at, s.n, std::min<Index>(kLanes, s.n - j), shifted(epilogue.bias, j),
+                    nullptr, shifted(epilogue.residual, at)},
+                   sum);
+      }
+    }
   });
 }
 
 }  // namespace
 
-void gemm(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue,
-          const GemmSizes& sizes) {
-  multiply_whole(c, a, b, epilogue, sizes);
+void gemm(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue, const GemmSizes& s) {
+  const Cut plan = cut(s);
+  const Index matrices = s.stride_b == 0 ? 1 : s.batch;
+  const Scratch<Real> packed(matrices * s.k * padded_columns(s.n));
+  pack_right(packed.data(), b, matrices, s, plan);
+  if (plan.chunks == 1) {
+    multiply({c, s.n, s.stride_c, 0}, a, packed.data(), matrices, epilogue, s, plan);
+    return;
+  }
+  const Index row = padded_columns(s.n), chunk = s.m * row;
+  const Scratch<Real> sums(s.batch * plan.chunks * chunk);
+  const Result partial{sums.data(), row, plan.chunks * chunk, chunk};
+  multiply(partial, a, packed.data(), matrices, {}, s, plan);
+  add_chunks(c, partial, epilogue, s, plan);
 }
 
 }  // namespace ink::cpu

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 #include "tensor/cpu/simd.h"
@@ -11,6 +10,9 @@
 namespace ink::cpu {
 
 constexpr Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
+
+// An optional operand, `by` elements on.
+inline const Real* shifted(const Real* p, Index by) { return p == nullptr ? nullptr : p + by; }
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int kVectorRegisters = 32;
@@ -22,12 +24,13 @@ inline constexpr int kVectorRegisters = 16;
 inline constexpr int kTileVectors = 2;
 inline constexpr Index kTileWidth = kTileVectors * kLanes;
 
-// The most rows of a tile. Eight independent sums keep two FMA units busy; a tile one vector wide
-// takes more rows, for each row costs a load; beyond twelve the addresses of the rows no longer fit
-// the integer registers.
-constexpr int tile_rows(int vectors) {
-  if (vectors == 1) return 12;
-  return kVectorRegisters == 32 ? 8 : 6;
+// The most rows of a tile whose rows of A are neighbours in memory: the sums leave registers for a
+// row of B and an element of A.
+constexpr int tile_rows(int vectors) { return kVectorRegisters * 3 / 4 / vectors; }
+
+// The same for rows of A that lie apart: the address of each takes an integer register.
+constexpr int strided_tile_rows(int vectors) {
+  return std::min(tile_rows(vectors), vectors == 1 ? 12 : 8);
 }
 
 // sum[r] += sum_k A[r, k] B[k] for k < inner and the rows First <= r < Last of the tile. (MM.1)
@@ -44,7 +47,7 @@ template <int First, int Last, int Rows, int Vectors>
       Vector b_k[Vectors];
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) b_k[v] = load(b + k * b_inner + v * kLanes);
-#pragma GCC unroll 16
+#pragma GCC unroll 24
       for (int r = First; r < Last; ++r) {
         const Vector a_rk = splat(a[(r - First) * a_row + k * a_inner]);
 #pragma GCC unroll 4
@@ -54,38 +57,63 @@ template <int First, int Last, int Rows, int Vectors>
   }
 }
 
-// Stores one row of a tile, or its first `count` elements, with what the epilogue adds: each term
-// is null or points to the element that belongs to to[0].
-template <int Vectors>
-[[gnu::always_inline]] inline void store_row(Real* to, const Vector (&sum)[Vectors], Index count,
-                                             std::initializer_list<const Real*> terms) {
+// Where a tile goes and what is added on the way; a null pointer adds nothing.
+struct TileOutput {
+  Real* to;  // the first element; the rows follow `step` apart
+  Index step;
+  Index count;       // of columns that exist
+  const Real* bias;  // (count), added to every row, as is the next
+  const Real* image_bias;
+  const Real* residual;  // laid out as `to`, and may be the same
+};
+
+// Stores the tile. The narrow one goes through memory: a call to copy a part of a vector would
+// drive the sums out of their registers, in the loop before it too.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void store_tile(const TileOutput& out,
+                                              const Vector (&sum)[Rows][Vectors]) {
+  constexpr Index kWidth = Vectors * kLanes;
+  if (out.count == kWidth) {
+#pragma GCC unroll 24
+    for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-  for (int v = 0; v < Vectors; ++v) {
-    const int lanes = static_cast<int>(std::min<Index>(kLanes, count - v * kLanes));
-    Vector value = sum[v];
-    for (const Real* term : terms) {
-      if (term == nullptr) continue;
-      value += lanes == kLanes ? load(term + v * kLanes) : load_part(term + v * kLanes, lanes);
+      for (int v = 0; v < Vectors; ++v) {
+        const Index at = r * out.step + v * kLanes;
+        Vector value = sum[r][v];
+        if (out.bias != nullptr) value += load(out.bias + v * kLanes);
+        if (out.image_bias != nullptr) value += load(out.image_bias + v * kLanes);
+        if (out.residual != nullptr) value += load(out.residual + at);
+        store(out.to + at, value);
+      }
+    return;
+  }
+  Real rows[Rows][kWidth];
+#pragma GCC unroll 24
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) store(&rows[r][v * kLanes], sum[r][v]);
+  for (int r = 0; r < Rows; ++r) {
+    for (Index j = 0; j < out.count; ++j) {
+      Real value = rows[r][j];
+      if (out.bias != nullptr) value += out.bias[j];
+      if (out.image_bias != nullptr) value += out.image_bias[j];
+      if (out.residual != nullptr) value += out.residual[r * out.step + j];
+      out.to[r * out.step + j] = value;
     }
-    if (lanes == kLanes)
-      store(to + v * kLanes, value);
-    else
-      store_part(to + v * kLanes, value, lanes);
   }
 }
 
-// Cuts `rows` into the fewest tiles of nearly equal height and calls
-// tile(std::integral_constant<int, height>, first).
-template <int Vectors, class Tile>
+// Cuts `rows` into the fewest tiles of nearly equal height, `Most` at most, and calls
+// tile(std::integral_constant<int, height>, first row).
+template <int Most, class Tile>
 void for_each_tile(Index rows, const Tile& tile) {
-  constexpr int kMost = tile_rows(Vectors);
-  const Index tiles = divide_up(rows, kMost);
+  const Index tiles = divide_up(rows, Most);
   for (Index t = 0, first = 0; t < tiles; ++t) {
     const Index height = rows / tiles + (t < rows % tiles);
     [&]<int... R>(std::integer_sequence<int, R...>) {
       ((height == R + 1 ? tile(std::integral_constant<int, R + 1>{}, first) : void()), ...);
     }
-    (std::make_integer_sequence<int, kMost>{});
+    (std::make_integer_sequence<int, Most>{});
     first += height;
   }
 }
@@ -114,10 +142,13 @@ inline ColumnBlock column_block(Index columns, Index index) {
 inline void pack_columns(Real* packed, const Real* b, Index b_inner, Index b_column, Index inner,
                          const ColumnBlock& block) {
   const Index width = block.width();
-  for (Index k = 0; k < inner; ++k) {
-    for (Index j = 0; j < block.count; ++j)
-      packed[k * width + j] = b[k * b_inner + (block.first + j) * b_column];
-    for (Index j = block.count; j < width; ++j) packed[k * width + j] = 0;
+  b += block.first * b_column;
+  for (Index k = 0; k < inner; ++k, b += b_inner, packed += width) {
+    if (b_column == 1)
+      std::copy_n(b, block.count, packed);
+    else
+      for (Index j = 0; j < block.count; ++j) packed[j] = b[j * b_column];
+    std::fill(packed + block.count, packed + width, Real(0));
   }
 }
 

@@ -8,12 +8,14 @@
 
 namespace ink::cpu {
 
-// At least `bytes` bytes, aligned to 64, contents undefined; throws std::bad_alloc. Any thread may call.
+// At least `bytes` bytes, aligned to 64, contents undefined; throws std::bad_alloc. Any thread may
+// call.
 void* scratch_acquire(std::size_t bytes);
 // Gives the memory of scratch_acquire(bytes) back to the pool.
 void scratch_release(void* memory, std::size_t bytes) noexcept;
 
-// How often the pool has asked the system for memory. It stands still once every size has been seen.
+// How often the pool has asked the system for memory. It stands still once every size has been
+// seen.
 std::size_t scratch_system_allocations() noexcept;
 
 // An uninitialised array that lives as long as the object.
