@@ -32,7 +32,7 @@ Tensor p_sample(const Schedule& schedule, const Tensor& x_t, Index t, const Tens
   const auto i = static_cast<std::size_t>(t);
   const double of_x = 1 / std::sqrt(schedule.alpha[i]);
   const double of_eps = -of_x * schedule.beta[i] / std::sqrt(1 - schedule.alpha_bar[i]);
-  const Tensor mean = blend(of_x, x_t, of_eps, eps);
+  const Tensor mean = blend(of_x, x_t, of_eps, eps);                       // (POST.5)
   return t == 1 ? mean : blend(1, mean, sigma(schedule, t, variance), z);  // (SAMP.1)
 }
 
@@ -73,6 +73,7 @@ Tensor ddim_step(const Schedule& schedule, const Tensor& x_t, Index t, Index s, 
         t, s);
   const double now = schedule.alpha_bar[static_cast<std::size_t>(t)];
   const double next = schedule.alpha_bar[static_cast<std::size_t>(s)];
+  // From s to t is one forward step that keeps now / next of the signal (FWD.6).
   const double deviation =
       eta * std::sqrt((1 - next) / (1 - now)) * std::sqrt(1 - now / next);  // (DDIM.2)
   Tensor x0 = predict_x0(schedule, x_t, t, eps);

@@ -29,7 +29,7 @@ Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, con
 
 // x_0 from x_t and the noise that is in it: the inverse of q_sample, one t for all. (POST.4)
 Tensor predict_x0(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps);
-// eps from x_t and x_0; t >= 1.
+// eps from x_t and x_0; t >= 1. (POST.6)
 Tensor predict_eps(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& x0);
 
 // q(x_{t-1} | x_t, x_0) = N(mean, variance I). (POST.1) - (POST.3)
