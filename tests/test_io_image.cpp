@@ -153,7 +153,14 @@ TEST_SUITE("io image") {
     bytes = slurp(data_path("rgb.jpg"));
     bytes[20] = 0;
     spill(folder / "file.jpg", bytes.substr(0, 20) + "xx" + bytes.substr(20));
-    check_parts(message_of(folder / "file.jpg"), {"/file.jpg is damaged: a marker or a table is wrong"});
+    check_parts(message_of(folder / "file.jpg"),
+                {"/file.jpg is damaged: a marker or a table is wrong"});
+    // A Huffman table of more codes than bytes, which stb_image 2.27 writes past its end.
+    bytes = slurp(data_path("rgb.jpg"));
+    const std::size_t table = bytes.find("\xff\xc4") + 5;
+    for (std::size_t i = 0; i < 16; ++i) bytes[table + i] = '\xff';
+    spill(folder / "file.jpg", bytes);
+    check_parts(message_of(folder / "file.jpg"), {"/file.jpg is damaged: a marker or a table"});
     // From the first marker straight to the last.
     spill(folder / "file.jpg", std::string("\xff\xd8\xff\xd9", 4));
     check_parts(message_of(folder / "file.jpg"), {"/file.jpg is damaged: "});

@@ -13,7 +13,6 @@
 #include "tensor/ops.h"
 #include "tests/test_io_support.h"
 
-namespace fs = std::filesystem;
 using namespace ink;
 using namespace ink::test;
 
