@@ -18,6 +18,10 @@ constexpr double kEpsilonOfReal = std::numeric_limits<Real>::epsilon();
 // The error allowed against PyTorch's values, relative to the largest of them.
 constexpr double kAgainstTorch = sizeof(Real) == sizeof(double) ? 1e-10 : 1e-5;
 
+// The error of coefficients that divide by 1 - alpha_bar_t: at t = 1 that is 1e-4, a difference in
+// which four of a double's sixteen digits are lost.
+constexpr double kScheduleError = 4e-12;
+
 // Checks max |got - expected| <= tolerance * max |expected|.
 inline void check_close(const Tensor& got, const Tensor& expected, double tolerance,
                         const std::string& name = "value") {
