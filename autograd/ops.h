@@ -76,9 +76,9 @@ struct Conv2dOptions {
 };
 // What is added to a convolution's result; undefined terms add nothing.
 struct Conv2dTerms {
-  Variable bias;        // (c_out)
-  Variable image_bias;  // (n, c_out): one row per image
-  Variable residual;    // shaped as the result
+  Variable bias = {};        // (c_out)
+  Variable image_bias = {};  // (n, c_out): one row per image
+  Variable residual = {};    // shaped as the result
 };
 // x (n, h, w, c_in), weight (c_out, kh, kw, c_in) -> (n, h', w', c_out) with
 // h' = (h + 2 padding - kh) / stride + 1. (CONV.1)
