@@ -38,11 +38,14 @@ int run(const TrainOptions& options, const Command& command) {
   TrainingState state(start.settings, network_for(start.settings, images), fingerprint(images),
                       images.count(), start.device);
   start.set_out(state, options, images.count());
+  if (options.summary) {
+    print_summary(state);
+    return 0;
+  }
   print_plan(start, state, images);
-  if (options.summary) return 0;
 
   const Schedule schedule = Schedule::linear();
-  Monitor monitor(state, schedule, start.folder, command);
+  Monitor monitor(state, schedule, start.folder, options.save_every, command);
   train(state, images, schedule, monitor);
   return monitor.finish();
 }

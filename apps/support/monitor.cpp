@@ -12,15 +12,15 @@ namespace ink::apps {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double kSecondsBetweenSaves = 60;
 
 }  // namespace
 
 Monitor::Monitor(TrainingState& state, const Schedule& schedule, const RunFolder& folder,
-                 const Command& command)
+                 double save_every, const Command& command)
     : state_(state),
       schedule_(schedule),
       folder_(folder),
+      save_every_(save_every),
       command_(command),
       gallery_(state, schedule, folder),
       start_(Clock::now() - std::chrono::duration_cast<Clock::duration>(
@@ -67,7 +67,7 @@ void Monitor::after_step(Real gradient_norm) {
   if (!state_.plan.finished(state_.step) && !stop_) {
     if (gallery_.due(pace_)) {
       draw(false);
-    } else if (pace_.elapsed - saved_ >= kSecondsBetweenSaves) {
+    } else if (pace_.elapsed - saved_ >= save_every_) {
       save();
     }
   }

@@ -18,9 +18,10 @@ namespace ink::apps {
 class Monitor {
  public:
   // Saves a first checkpoint and a first report, so that a folder that cannot be written to is
-  // known before the work. `command` is what was typed, for the report.
+  // known before the work; later, one at least every `save_every` seconds. `command` is what was
+  // typed, for the report.
   Monitor(TrainingState& state, const Schedule& schedule, const RunFolder& folder,
-          const Command& command);
+          double save_every, const Command& command);
 
   // The network, watched for the losses of single images.
   Network watch(Network network) { return meter_.watch(std::move(network)); }
@@ -47,6 +48,7 @@ class Monitor {
   TrainingState& state_;
   const Schedule& schedule_;
   const RunFolder& folder_;
+  double save_every_;
   const Command& command_;
   StopRequest stop_;
   ProgressLine progress_;

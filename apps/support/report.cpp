@@ -42,12 +42,14 @@ std::string grids_section(const std::vector<ReportPicture>& grids) {
                  images);
 }
 
-std::string strip_section(const ReportPicture& strip) {
-  if (strip.png.empty()) return "";
-  return section(
-      "From noise to picture", escape_html(strip.caption),
-      fmt::format("<img class=\"strip\" alt=\"The denoising of four samples\" src=\"{}\">\n",
-                  data_uri(strip.png)));
+std::string strip_section(const Report& report) {
+  if (report.strip.png.empty()) return "";
+  std::string times;
+  for (const Index t : report.strip_times) times += fmt::format("<span>{}</span>", t);
+  return section("From noise to picture", escape_html(report.strip.caption),
+                 fmt::format("<img class=\"strip\" alt=\"The denoising of some samples\" "
+                             "src=\"{}\">\n<div class=\"times\">{}</div>\n",
+                             data_uri(report.strip.png), times));
 }
 
 // ---- losses ----------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ std::string report_html(const Report& report) {
              "<title>{0} · Inkling</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n"
              "<h1>{0}</h1>\n<p class=\"quiet\">{2}</p>\n",
              escape_html(report.title), kReportStyle, escape_html(report.status)) +
-         grids_section(report.grids) + strip_section(report.strip) + loss_section(*report.history) +
+         grids_section(report.grids) + strip_section(report) + loss_section(*report.history) +
          quartile_section(*report.history) + configuration_section(report) + "</main>\n<script>" +
          kReportScript + "</script>\n</body>\n</html>\n";
 }

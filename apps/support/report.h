@@ -19,6 +19,7 @@ struct Report {
   std::string status;                // one line: how far the run is
   std::vector<ReportPicture> grids;  // samples, in the order of time
   ReportPicture strip;               // the denoising; not shown when it has no bytes
+  std::vector<Index> strip_times;    // of its columns
   const LossHistory* history;
   std::string command;
   std::vector<std::pair<std::string, std::string>> configuration;

@@ -38,6 +38,9 @@ img { display: block; max-width: 100%; image-rendering: pixelated; border-radius
 .slider button { font: inherit; font-size: 14px; color: inherit; background: none; cursor: pointer;
   border: 1px solid var(--edge); border-radius: 8px; padding: 3px 12px; }
 .strip { width: 100%; }
+.times { display: flex; margin-top: 4px; font-size: 12px; color: var(--quiet);
+  font-variant-numeric: tabular-nums; }
+.times span { flex: 1; text-align: center; }
 svg { display: block; width: 100%; height: auto; }
 .grid { stroke: var(--edge); }
 .tick { fill: var(--quiet); font-size: 12px; font-variant-numeric: tabular-nums; }

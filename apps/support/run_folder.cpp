@@ -19,6 +19,17 @@ std::string folder_name(const fs::path& path) {
   return normal.filename().empty() ? "run" : normal.filename().string();
 }
 
+// Removes the half-written files of a process that was killed.
+void remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::string name = entry->path().filename().string();
+    if (name.find(".tmp-") != std::string::npos) fs::remove(entry->path(), ignored);
+  }
+}
+
 bool holds_run(const fs::path& root) {
   std::error_code error;
   return fs::exists(root / "checkpoint" / kTrainingFile, error) ||
@@ -27,10 +38,9 @@ bool holds_run(const fs::path& root) {
 
 }  // namespace
 
-fs::path first_free(const fs::path& path) {
-  std::error_code error;
+fs::path first_free(const fs::path& path, const std::function<bool(const fs::path&)>& is_taken) {
   fs::path candidate = path;
-  for (int number = 2; fs::exists(candidate, error); ++number) {
+  for (int number = 2; is_taken(candidate); ++number) {
     candidate = path;
     candidate += fmt::format("-{}", number);
   }
@@ -40,7 +50,7 @@ fs::path first_free(const fs::path& path) {
 RunFolder new_run_folder(const TrainOptions& options, const Settings& settings) {
   const std::string& data = settings.images.empty() ? settings.data : settings.images;
   const RunFolder folder{options.out ? fs::path(*options.out)
-                                     : first_free(kRuns / folder_name(data))};
+                                     : first_free(kRuns / folder_name(data), holds_run)};
   check(!holds_run(folder.root), "--out",
         "{0} holds a run already: continue it with --resume --out {0}, or choose another folder",
         folder.root.string());
@@ -50,11 +60,11 @@ RunFolder new_run_folder(const TrainOptions& options, const Settings& settings) 
 }
 
 RunFolder existing_run_folder(const TrainOptions& options) {
-  if (options.out) return {*options.out};
-  const fs::path latest = latest_run();
-  check(!latest.empty(), "--resume", "there is no run in {}/: name its folder with --out",
+  const RunFolder folder{options.out ? fs::path(*options.out) : latest_run()};
+  check(!folder.root.empty(), "--resume", "there is no run in {}/: name its folder with --out",
         kRuns.string());
-  return {latest};
+  remove_leftovers(folder.checkpoint());
+  return folder;
 }
 
 fs::path latest_run() {

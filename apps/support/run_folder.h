@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "apps/support/settings.h"
 
@@ -28,7 +29,8 @@ RunFolder existing_run_folder(const TrainOptions& options);
 // The run in runs/ that was written to last; an empty path when there is none.
 std::filesystem::path latest_run();
 
-// `path`, or the first of path-2, path-3, ... that does not exist.
-std::filesystem::path first_free(const std::filesystem::path& path);
+// `path`, or the first of path-2, path-3, ... that is not taken.
+std::filesystem::path first_free(const std::filesystem::path& path,
+                                 const std::function<bool(const std::filesystem::path&)>& is_taken);
 
 }  // namespace ink::apps

@@ -30,7 +30,7 @@ RunPlan RunPlan::from_options(const TrainOptions& options, const Settings& setti
   if (!options.epochs && device == Device::cpu) return in_minutes(kCpuMinutes, settings);
   const double images_in_all = options.epochs.value_or(kGpuEpochs) * static_cast<double>(images);
   const double steps = std::ceil(images_in_all / static_cast<double>(settings.images_per_step()));
-  check(steps <= 1e9, "--epochs", "{} epochs would take {:.0f} steps", *options.epochs, steps);
+  check(steps <= 1e9, "--epochs", "they would take {:.0f} steps, expected at most 1e9", steps);
   return in_steps(static_cast<Index>(steps), settings);
 }
 

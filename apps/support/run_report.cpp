@@ -6,6 +6,7 @@
 
 #include "apps/support/machine.h"
 #include "apps/support/report.h"
+#include "apps/support/sampling.h"
 #include "apps/support/text.h"
 #include "io/file.h"
 
@@ -31,7 +32,7 @@ std::vector<ReportPicture> grids_of(const RunFolder& folder, const TrainingState
 ReportPicture strip_of(const RunFolder& folder, const TrainingState& state) {
   std::error_code error;
   if (state.frames.empty() || !fs::exists(folder.strip(), error)) return {};
-  return {fmt::format("Four of the samples on their way from x_T, pure noise, to x_0 ({}).",
+  return {fmt::format("Some of the samples on their way from t = 1000, pure noise, to t = 0 ({}).",
                       state.frames.back().sampler),
           read_file(folder.strip())};
 }
@@ -68,13 +69,15 @@ std::vector<std::pair<std::string, std::string>> configuration_of(const Training
 void write_report(const RunFolder& folder, const TrainingState& state, const std::string& command,
                   const std::string& status) {
   const std::string name = folder.root.lexically_normal().filename().string();
-  write_file_atomically(folder.report(), report_html({.title = "Learning to draw: " + name,
-                                                      .status = status,
-                                                      .grids = grids_of(folder, state),
-                                                      .strip = strip_of(folder, state),
-                                                      .history = &state.history,
-                                                      .command = command,
-                                                      .configuration = configuration_of(state)}));
+  write_file_atomically(folder.report(),
+                        report_html({.title = "Learning to draw: " + name,
+                                     .status = status,
+                                     .grids = grids_of(folder, state),
+                                     .strip = strip_of(folder, state),
+                                     .strip_times = DenoisingStrip(Schedule::linear().T, 1).times(),
+                                     .history = &state.history,
+                                     .command = command,
+                                     .configuration = configuration_of(state)}));
 }
 
 }  // namespace ink::apps

@@ -13,11 +13,19 @@ namespace ink::apps {
 
 namespace fs = std::filesystem;
 
-SamplesFolder::SamplesFolder(const std::optional<std::string>& out, Index count)
-    : path_(out ? fs::path(*out) : first_free("samples")), count_(count) {
+namespace {
+
+bool is_there(const fs::path& path) {
   std::error_code error;
-  check(!fs::exists(path_ / "grid.png", error), "--out",
-        "{} holds samples already: choose another folder", path_.string());
+  return fs::exists(path, error);
+}
+
+}  // namespace
+
+SamplesFolder::SamplesFolder(const std::optional<std::string>& out, Index count)
+    : path_(out ? fs::path(*out) : first_free("samples", is_there)), count_(count) {
+  check(!is_there(path_ / "grid.png"), "--out", "{} holds samples already: choose another folder",
+        path_.string());
   make_directories(path_);
 }
 

@@ -21,12 +21,17 @@ EpsTheta eps_of(const UNet& unet) {
   };
 }
 
+std::vector<Index> DenoisingStrip::times() const {
+  std::vector<Index> times;
+  for (Index i = columns_ - 1; i >= 0; --i) times.push_back(T_ * i / (columns_ - 1));
+  return times;
+}
+
 void DenoisingStrip::observe(Index t, const Tensor& x) {
-  const auto next = [this] {
-    const auto column = static_cast<Index>(columns_seen_.size());
-    return column < columns_ ? T_ * (columns_ - 1 - column) / (columns_ - 1) : -1;
-  };
-  while (t <= next()) columns_seen_.push_back(x.slice(0, 0, std::min(rows_, x.size(0))).clone());
+  const std::vector<Index> wanted = times();
+  while (columns_seen_.size() < wanted.size() && t <= wanted[columns_seen_.size()]) {
+    columns_seen_.push_back(x.slice(0, 0, std::min(rows_, x.size(0))).clone());
+  }
 }
 
 Tensor DenoisingStrip::picture(Index scale) const {

@@ -12,7 +12,7 @@ namespace ink::apps {
 struct Sampler {
   enum class Kind { ddpm, ddim };
   Kind kind = Kind::ddpm;
-  Index steps = 1000;                  // of DDIM; DDPM always takes all T
+  Index steps = 50;                    // of DDIM; DDPM takes all T
   double eta = 0;                      // of DDIM
   Variance variance = Variance::beta;  // of DDPM
   bool clamp = true;
@@ -29,6 +29,9 @@ class DenoisingStrip {
  public:
   // `rows` images, `columns` times, the first one T and the last one 0.
   DenoisingStrip(Index T, Index rows, Index columns = 11) : T_(T), rows_(rows), columns_(columns) {}
+
+  // The times of the columns.
+  std::vector<Index> times() const;
 
   // To be told of x_T and of every step. Times that were skipped show the next one reached.
   void observe(Index t, const Tensor& x);

@@ -1,10 +1,12 @@
 #include "apps/support/signals.h"
 
 #include <csignal>
-#include <initializer_list>
 
 namespace ink::apps {
 namespace {
+
+// Ctrl-C, kill, and a terminal that goes away.
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
 volatile std::sig_atomic_t received = 0;
 
@@ -13,21 +15,20 @@ volatile std::sig_atomic_t received = 0;
 extern "C" {
 static void remember_signal(int signal) {
   received = signal;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (const int each : kSignals) std::signal(each, SIG_DFL);
 }
 }
 
 StopRequest::StopRequest() {
   received = 0;
   // A shell starts background jobs with SIGINT ignored, and so it stays.
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : kSignals) {
     if (std::signal(signal, remember_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
 }
 
 StopRequest::~StopRequest() {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : kSignals) {
     if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
 }

@@ -1,10 +1,10 @@
-// Ctrl-C and SIGTERM ask the program to stop at the next good moment.
+// Ctrl-C and its relatives ask the program to stop at the next good moment.
 #pragma once
 
 namespace ink::apps {
 
-// While one lives, the first SIGINT or SIGTERM is only remembered; a second one ends the process at
-// once, as if nobody listened. At most one may live at a time.
+// While one lives, the first SIGINT, SIGTERM or SIGHUP is only remembered; a second one ends the
+// process at once, as if nobody listened. At most one may live at a time.
 class StopRequest {
  public:
   StopRequest();

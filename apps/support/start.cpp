@@ -27,7 +27,13 @@ Start begin(const TrainOptions& options) {
 
 void Start::set_out(TrainingState& state, const TrainOptions& options, Index images) const {
   if (saved) state.restore(*saved);
-  if (saved && !RunPlan::is_in(options)) return;
+  if (saved && !RunPlan::is_in(options)) {
+    const bool drawn = !state.frames.empty() && state.frames.back().step == state.step;
+    check(!state.plan.finished(state.step) || !drawn, "--resume",
+          "the run in {} has ended after {} steps: --minutes, --steps or --epochs makes it longer",
+          folder.root.string(), state.step);
+    return;
+  }
   state.plan = RunPlan::from_options(options, settings, images, device);
   check_usage(!state.plan.finished(state.step), "--steps",
               "the run to resume has had {} steps already: expected more", state.step);
@@ -55,27 +61,30 @@ std::vector<nn::LayerSummary> layers_of(const TrainingState& state) {
 
 }  // namespace
 
+void print_summary(const TrainingState& state) {
+  fmt::print("{}", nn::summary_table(layers_of(state)));
+}
+
 void print_plan(const Start& start, const TrainingState& state, const ImageSet& images) {
-  const Settings& settings = state.settings;
-  const std::vector<nn::LayerSummary> layers = layers_of(state);
+  const Settings& s = state.settings;
   double flops = 0;
-  for (const nn::LayerSummary& layer : layers) flops += layer.flops;
-  if (start.folder.root.empty()) fmt::print("{}", nn::summary_table(layers));
+  for (const nn::LayerSummary& layer : layers_of(state)) flops += layer.flops;
 
   fmt::print("machine  {}\n", describe_machine());
   fmt::print("device   {} (--device)\n", describe_device(start.device));
-  fmt::print("model    {}: channels {}, {} parameters, {:.1f} MFLOP per image (--preset)\n",
-             settings.preset, fmt::join(state.model.unet.config().block_channels, ", "),
+  fmt::print("model    {}: channels {}; {} parameters; {:.1f} MFLOP per image (--preset)\n",
+             s.preset, fmt::join(state.model.unet.config().block_channels, ", "),
              with_commas(state.model.parameters.count()), flops / 1e6);
-  fmt::print("data     {} images {}x{}x{} of {}\n", with_commas(images.count()), images.height(),
-             images.width(), images.channels(),
-             settings.images.empty() ? settings.data : settings.images);
-  fmt::print("plan     {}, batch {}{}, learning rate {:g}, seed {}\n", state.plan.to_string(),
-             settings.batch,
-             settings.accumulate > 1 ? fmt::format(" x {}", settings.accumulate) : "", settings.lr,
-             settings.seed);
-  if (start.saved) fmt::print("resume   at step {}\n", with_commas(state.step));
-  fmt::print("output   {}\n\n", start.folder.root.string());
+  fmt::print("data     {} images of {}x{}x{} in {} (--data, --images)\n",
+             with_commas(images.count()), images.height(), images.width(), images.channels(),
+             s.images.empty() ? s.data : s.images);
+  fmt::print(
+      "plan     {} (--minutes, --steps, --epochs); batch {}{}; learning rate {:g}; seed {}\n",
+      state.plan.to_string(), s.batch, s.accumulate > 1 ? fmt::format(" x {}", s.accumulate) : "",
+      s.lr, s.seed);
+  fmt::print("output   {} (--out)\n", start.folder.root.string());
+  if (start.saved) fmt::print("         continued from step {}\n", with_commas(state.step));
+  fmt::print("         Ctrl-C stops and saves; --resume goes on; --help lists all options\n\n");
   std::fflush(stdout);
 }
 

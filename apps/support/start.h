@@ -26,6 +26,9 @@ Start begin(const TrainOptions& options);
 // The network of the settings' preset for images of this size.
 UNetConfig network_for(const Settings& settings, const ImageSet& images);
 
+// The network layer by layer.
+void print_summary(const TrainingState& state);
+
 // The machine, the model, the data, the plan, and how to change it.
 void print_plan(const Start& start, const TrainingState& state, const ImageSet& images);
 

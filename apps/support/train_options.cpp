@@ -31,6 +31,7 @@ void add_run_options(CLI::App& app, TrainOptions& options) {
   app.add_flag("--resume", options.resume,
                "continue the run in --out (default: the last one in runs/); its result is that of "
                "a run that never stopped");
+  app.add_option("--save-every", options.save_every, "seconds between checkpoints (default: 60)");
   app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)");
   app.add_flag("--summary", options.summary, "print the network layer by layer and end");
 }
@@ -103,6 +104,8 @@ void check_values(const TrainOptions& options) {
   check_usage(!options.channels || *options.channels == 1 || *options.channels == 3, "--channels",
               "expected 1 (grey) or 3 (RGB), got {}", options.channels.value_or(0));
   check_threads(options.threads);
+  check_usage(options.save_every >= 0, "--save-every", "expected at least 0 seconds, got {}",
+              options.save_every);
   check_usage(!options.out || !options.out->empty(), "--out", "expected a folder, got nothing");
 }
 

@@ -24,6 +24,7 @@ struct TrainOptions {
   std::optional<double> beta1, beta2, weight_decay, clip, ema;
   std::optional<std::uint64_t> seed;
   std::optional<std::string> out;
+  double save_every = 60;  // seconds
   std::optional<int> threads;
   bool resume = false;
   bool summary = false;

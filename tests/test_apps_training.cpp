@@ -1,0 +1,259 @@
+// apps: a run that is saved and resumed has the bits of one that never stopped.
+#include <omp.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/support/checkpoint.h"
+#include "apps/support/training_data.h"
+#include "tensor/ops.h"
+#include "test_apps_support.h"
+
+using namespace ink;
+using namespace ink::apps;
+using namespace ink::test;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Settings tiny_settings() {
+  return new_settings(train_options({"--batch", "7", "--data", "x"}), "tiny");
+}
+
+// A run of 20 steps on the tiny images, in memory.
+struct TinyRun {
+  explicit TinyRun(const UNetConfig& config = tiny_config(), const std::string& data = "tiny")
+      : state(tiny_settings(), config, data, images.count(), Device::cpu) {
+    state.plan = RunPlan::in_steps(20, state.settings);
+  }
+
+  void train(Index steps) {
+    const Network eps_theta = [this](const Tensor& x_t, const Tensor& t) {
+      return state.model.unet(x_t, t);
+    };
+    for (Index i = 0; i < steps; ++i, ++state.step) {
+      state.model.parameters.zero_gradients();
+      const Tensor x0 = images.batch(state.order.next(state.settings.batch));
+      const NoisedBatch batch = add_noise(schedule, x0, state.noise);
+      const Variable loss = simple_loss(eps_theta, batch);
+      loss.backward();
+      state.optimizer.step(state.plan.rate().at(state.step));
+      state.ema.update();
+      state.history.add_step(loss.item(), batch.t, Tensor::ones(batch.t.shape()), schedule.T);
+    }
+  }
+
+  ImageSet images = tiny_images();
+  Schedule schedule = Schedule::linear();
+  TrainingState state;
+};
+
+// Every tensor and text of two files is the same, bit for bit.
+void check_same(const fs::path& a, const fs::path& b) {
+  const NamedTensors left = read_safetensors(a), right = read_safetensors(b);
+  CHECK(left.metadata == right.metadata);
+  REQUIRE(left.tensors.size() == right.tensors.size());
+  for (std::size_t i = 0; i < left.tensors.size(); ++i) {
+    CHECK(left.tensors[i].first == right.tensors[i].first);
+    CHECK_MESSAGE(equal(left.tensors[i].second, right.tensors[i].second), left.tensors[i].first);
+  }
+}
+
+// Sets the number of threads, and sets it back.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
+  ~Threads() { omp_set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+// Makes root/checkpoint, saves a short run there.
+fs::path saved_run(const TemporaryDirectory& folder) {
+  const fs::path root = folder / "run";
+  fs::create_directories(root / "checkpoint");
+  TinyRun run;
+  run.train(2);
+  run.state.save(root / "checkpoint");
+  return root;
+}
+
+}  // namespace
+
+TEST_SUITE("apps training") {
+  TEST_CASE("stop and resume gives the files of the run that never stopped") {
+    const TemporaryDirectory folder;
+    for (const char* const name : {"whole", "half", "both"}) {
+      fs::create_directories(folder / name / "checkpoint");
+    }
+    TinyRun whole;
+    whole.train(13);
+    whole.state.save(folder / "whole" / "checkpoint");
+    {
+      TinyRun half;
+      half.train(6);
+      half.state.frames.push_back({6, 1.5, "step_6.png", "DDIM"});
+      half.state.save(folder / "half" / "checkpoint");
+    }
+    TinyRun both;
+    both.state.restore(read_saved_run(folder / "half"));
+    CHECK(both.state.step == 6);
+    REQUIRE(both.state.frames.size() == 1);
+    CHECK(both.state.frames[0].file == "step_6.png");
+    both.state.frames.clear();
+    both.train(7);
+    both.state.save(folder / "both" / "checkpoint");
+    for (const char* const file : {kTrainingFile, kModelFile}) {
+      check_same(folder / "whole" / "checkpoint" / file, folder / "both" / "checkpoint" / file);
+      CHECK(slurp(folder / "whole" / "checkpoint" / file) ==
+            slurp(folder / "both" / "checkpoint" / file));
+    }
+  }
+
+  TEST_CASE("one, two and three threads train the same bits") {
+    std::vector<Tensor> values, averages;
+    for (const int count : {1, 2, 3}) {
+      const Threads threads(count);
+      TinyRun run;
+      run.train(4);
+      values.push_back(run.state.model.parameters.values());
+      averages.push_back(run.state.ema.average());
+    }
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      CHECK(equal(values[0], values[i]));
+      CHECK(equal(averages[0], averages[i]));
+    }
+  }
+
+  TEST_CASE(
+      "the model's file holds the average, under diffusers' names, and is loaded from both "
+      "folders") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    TinyRun run;
+    run.train(2);
+    for (const fs::path& path : {root, root / "checkpoint"}) {
+      const auto model = load_model(path, Device::cpu);
+      CHECK(model->unet.config() == tiny_config());
+      CHECK(equal(model->parameters.values(), run.state.ema.average()));
+    }
+    const NamedTensors file = read_safetensors(root / "checkpoint" / kModelFile);
+    CHECK(file.at("conv_in.weight").shape() == Shape{8, 1, 3, 3});
+    CHECK(file.find("mid_block.attentions.0.to_out.0.weight") != nullptr);
+  }
+
+  // ---- damage --------------------------------------------------------------------------------
+
+  TEST_CASE("a damaged checkpoint is noticed and named") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    for (const char* const name : {kTrainingFile, kModelFile}) {
+      const fs::path path = root / "checkpoint" / name;
+      const auto load = [&] {
+        return error_of([&] {
+          if (name == kTrainingFile) {
+            read_saved_run(root);
+          } else {
+            load_model(root, Device::cpu);
+          }
+        });
+      };
+      const std::string bytes = slurp(path);
+      std::string altered = bytes;
+      altered[bytes.size() - 1000] = static_cast<char>(altered[bytes.size() - 1000] ^ 4);
+      spill(path, altered);
+      check_parts(load(), {"[checkpoint]", name, "is damaged"});
+      spill(path, bytes.substr(0, bytes.size() / 2));
+      check_parts(load(), {name, "cut short"});
+      spill(path, "");
+      check_parts(load(), {name});
+      spill(path, "this is no checkpoint, whatever its name says");
+      check_parts(load(), {name});
+      fs::remove(path);
+      check_parts(load(), {name});
+      spill(path, bytes);
+      CHECK(load().empty());
+    }
+    spill(root / "checkpoint" / kConfigFile, "{\"_class_name\": 3");
+    check_parts(error_of([&] { load_model(root, Device::cpu); }), {"[config]", kConfigFile});
+    fs::remove(root / "checkpoint" / kConfigFile);
+    check_parts(error_of([&] { load_model(root, Device::cpu); }), {"holds no checkpoint"});
+    check_parts(error_of([&] { load_model("", Device::cpu); }), {"there is no run"});
+  }
+
+  TEST_CASE("files of the other kind are refused") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    fs::copy_file(root / "checkpoint" / kModelFile, root / "checkpoint" / kTrainingFile,
+                  fs::copy_options::overwrite_existing);
+    check_parts(error_of([&] { read_saved_run(root); }), {"not written by train_mnist"});
+    check_parts(error_of([&] { read_saved_run(folder.path()); }), {"[--resume]", "holds no run"});
+  }
+
+  TEST_CASE("a file of another number type is refused for resuming") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    NamedTensors file = read_safetensors(root / "checkpoint" / kTrainingFile);
+    file.metadata["real"] = "quad";
+    write_checked(root / "checkpoint" / kTrainingFile, file);
+    check_parts(error_of([&] { read_saved_run(root); }), {"Real = quad"});
+  }
+
+  TEST_CASE("texts that are missing or malformed are named") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    const NamedTensors good = read_safetensors(root / "checkpoint" / kTrainingFile);
+    const auto error_with = [&](const char* key, const char* text) {
+      NamedTensors file = good;
+      if (text == nullptr) {
+        file.metadata.erase(key);
+      } else {
+        file.metadata[key] = text;
+      }
+      write_checked(root / "checkpoint" / kTrainingFile, file);
+      return error_of([&] { TinyRun().state.restore(read_saved_run(root)); });
+    };
+    for (const char* const key : {"settings", "plan", "counters", "data", "config"}) {
+      check_parts(error_with(key, nullptr), {"[checkpoint]", key});
+    }
+    check_parts(error_with("counters", "{}"), {"counters"});
+    check_parts(error_with("counters", "[]"), {"counters"});
+    check_parts(error_with("config", "{}"), {"[config]"});
+  }
+
+  TEST_CASE("a run is resumed with its own network and its own data only") {
+    const TemporaryDirectory folder;
+    const SavedRun saved = read_saved_run(saved_run(folder));
+    UNetConfig wider = tiny_config();
+    wider.block_channels = {8, 32};
+    check_parts(error_of([&] { TinyRun(wider).state.restore(saved); }), {"[--resume]", "network"});
+    check_parts(error_of([&] { TinyRun(tiny_config(), "others").state.restore(saved); }),
+                {"[--resume]", "other images", "tiny", "others"});
+    SavedRun without = saved;
+    without.file.tensors.erase(without.file.tensors.begin());
+    check_parts(error_of([&] { TinyRun().state.restore(without); }), {"model.conv_in.weight"});
+  }
+
+  TEST_CASE("a checkpoint whose weights are those of another configuration is refused") {
+    const TemporaryDirectory folder;
+    const fs::path root = saved_run(folder);
+    UNetConfig wider = tiny_config();
+    wider.block_channels = {8, 32};
+    spill(root / "checkpoint" / kConfigFile, wider.to_json());
+    check_parts(error_of([&] { load_model(root, Device::cpu); }),
+                {"[checkpoint]", "down_blocks.1", kModelFile});
+  }
+
+  TEST_CASE("images are told apart by their fingerprint") {
+    const ImageSet images = tiny_images();
+    CHECK(fingerprint(images) == fingerprint(tiny_images()));
+    std::vector<std::uint8_t> pixels(40 * 64, 9);
+    CHECK(fingerprint(ImageSet({40, 8, 8, 1}, pixels)) != fingerprint(images));
+    pixels[77] = 10;
+    CHECK(fingerprint(ImageSet({40, 8, 8, 1}, pixels)) !=
+          fingerprint(ImageSet({40, 8, 8, 1}, std::vector<std::uint8_t>(40 * 64, 9))));
+  }
+}
