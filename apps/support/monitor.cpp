@@ -25,6 +25,7 @@ Monitor::Monitor(TrainingState& state, const Schedule& schedule, const RunFolder
       gallery_(state, schedule, folder),
       start_(Clock::now() - std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(state.seconds))) {
+  folder_.make();
   saved_step_ = state_.step;
   save();
   step_began_ = pace_.elapsed = now();

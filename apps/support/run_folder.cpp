@@ -1,5 +1,7 @@
 #include "apps/support/run_folder.h"
 
+#include <unistd.h>
+
 #include <system_error>
 
 #include "apps/support/checkpoint.h"
@@ -30,6 +32,17 @@ void remove_leftovers(const fs::path& folder) {
   }
 }
 
+// The nearest folder above that exists must be one in which we may write.
+void check_can_be_made(const fs::path& folder) {
+  std::error_code error;
+  fs::path above = fs::absolute(folder).lexically_normal();
+  while (!fs::exists(above, error) && above.has_relative_path()) above = above.parent_path();
+  check(fs::is_directory(above, error), "--out", "cannot make {}: {} is not a folder",
+        folder.string(), above.string());
+  check(::access(above.c_str(), W_OK | X_OK) == 0, "--out", "cannot make {}: no permission in {}",
+        folder.string(), above.string());
+}
+
 bool holds_run(const fs::path& root) {
   std::error_code error;
   return fs::exists(root / "checkpoint" / kTrainingFile, error) ||
@@ -37,6 +50,11 @@ bool holds_run(const fs::path& root) {
 }
 
 }  // namespace
+
+void RunFolder::make() const {
+  make_directories(checkpoint());
+  make_directories(grids());
+}
 
 fs::path first_free(const fs::path& path, const std::function<bool(const fs::path&)>& is_taken) {
   fs::path candidate = path;
@@ -54,8 +72,7 @@ RunFolder new_run_folder(const TrainOptions& options, const Settings& settings) 
   check(!holds_run(folder.root), "--out",
         "{0} holds a run already: continue it with --resume --out {0}, or choose another folder",
         folder.root.string());
-  make_directories(folder.checkpoint());
-  make_directories(folder.grids());
+  check_can_be_made(folder.root);
   return folder;
 }
 

@@ -11,6 +11,9 @@ namespace ink::apps {
 struct RunFolder {
   std::filesystem::path root;
 
+  // Makes the folders on the disk.
+  void make() const;
+
   std::filesystem::path checkpoint() const { return root / "checkpoint"; }
   std::filesystem::path grids() const { return root / "grids"; }
   std::filesystem::path report() const { return root / "report.html"; }
@@ -18,9 +21,9 @@ struct RunFolder {
   std::filesystem::path strip() const { return root / "denoising.png"; }
 };
 
-// A folder for a new run, made on the disk: --out, or runs/<name of the data>, or the next free
-// runs/<name>-N. A run that is there already is never overwritten: throws Error saying how to
-// resume it. Throws Error when the folder cannot be made.
+// A folder for a new run: --out, or runs/<name of the data>, or the next free runs/<name>-N. A run
+// that is there already is never overwritten: throws Error saying how to resume it. Nothing is made
+// yet; throws Error when the folder could not be.
 RunFolder new_run_folder(const TrainOptions& options, const Settings& settings);
 
 // The folder of the run to resume: --out, or the one in runs/ that was written to last.

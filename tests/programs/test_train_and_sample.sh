@@ -27,11 +27,10 @@ refuse() {
 
 # ---- data: 200 images of 8 x 8, cut out of MNIST's bytes -----------------------------------------
 mkdir small
-gunzip -c "$mnist/train-images-idx3-ubyte.gz" >all || true
-{ printf '\0\0\010\003\0\0\0\310\0\0\0\010\0\0\0\010'; tail -c +2000017 all | head -c 12800; } >small/train-images-idx3-ubyte
-gunzip -c "$mnist/train-labels-idx1-ubyte.gz" >all || true
-{ printf '\0\0\010\001\0\0\0\310'; tail -c +9 all | head -c 200; } >small/train-labels-idx1-ubyte
-rm all
+cut_out() { gunzip -c "$mnist/$1" 2>/dev/null | tail -c "+$2" | head -c "$3" || true; } # a pipe that ends early
+{ printf '\0\0\010\003\0\0\0\310\0\0\0\010\0\0\0\010'; cut_out train-images-idx3-ubyte.gz 2000017 12800; } \
+  >small/train-images-idx3-ubyte
+{ printf '\0\0\010\001\0\0\0\310'; cut_out train-labels-idx1-ubyte.gz 9 200; } >small/train-labels-idx1-ubyte
 tiny=("$train" --preset tiny --data small --threads 2)
 
 # ---- mistakes: nothing is done, nothing is left --------------------------------------------------
