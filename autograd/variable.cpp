@@ -114,10 +114,13 @@ void visit(Node& node, PendingNodes& pending) {
   check(gradients.size() == inputs.size(), node.op, "the VJP returned {} gradients for {} inputs",
         gradients.size(), inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
+    check(
+        inputs[i] == nullptr || !gradients[i].defined() || gradients[i].shape() == inputs[i]->shape,
+        node.op, "the VJP returned a gradient of shape {} for input {} of shape {}",
+        gradients[i].shape(), i, inputs[i] == nullptr ? Shape() : inputs[i]->shape);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i] == nullptr || !gradients[i].defined()) continue;
-    check(gradients[i].shape() == inputs[i]->shape, node.op,
-          "the VJP returned a gradient of shape {} for input {} of shape {}", gradients[i].shape(),
-          i, inputs[i]->shape);
     accumulate(*inputs[i], gradients[i]);
     if (!inputs[i]->is_leaf && !std::exchange(inputs[i]->is_pending, true)) pending.push(inputs[i]);
   }
