@@ -66,7 +66,8 @@ TEST_SUITE("apps options") {
     check_parts(train_error({"--weight-decay", "inf"}), {"[--weight-decay]"});
     check_parts(train_error({"--threads", "100000"}), {"[--threads]", "from 1 to 1024"});
     check_parts(train_error({"--threads", "0"}), {"[--threads]"});
-    check_parts(train_error({"--seed", "-1"}), {"--seed"});
+    check_parts(train_error({"--seed", "-1"}), {"[--seed]", "got -1"});
+    check_parts(train_error({"--seed", "1e3"}), {"[--seed]", "got 1e3"});
     check_parts(train_error({"--channels", "2", "--images", "x"}), {"[--channels]", "got 2"});
     check_parts(train_error({"--save-every", "-1"}), {"[--save-every]"});
     check_parts(train_error({"--out", ""}), {"--out"});

@@ -8,6 +8,7 @@
 #include "apps/support/sample_options.h"
 #include "apps/support/training_state.h"
 #include "diffusion/loss.h"
+#include "io/image_set.h"
 #include "test_io_support.h"
 
 namespace ink::test {
@@ -24,7 +25,7 @@ inline apps::SampleOptions sample_options(std::vector<const char*> words) {
 }
 
 // The smallest network on images of 8 x 8.
-inline UNetConfig tiny_config() {
+inline UNetConfig two_level_config() {
   UNetConfig config = apps::find_preset("tiny").config;
   config.image_size = 8;
   return config;

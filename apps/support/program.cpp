@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <new>
 #include <string>
+#include <system_error>
 
 namespace ink::apps {
 namespace {
@@ -48,6 +50,18 @@ bool parse_arguments(CLI::App& app, int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     throw UsageError(fmt::format("{} (--help lists the options)", error.what()));
   }
+}
+
+CLI::Option* add_seed(CLI::App& app, const std::function<void(std::uint64_t)>& set) {
+  const auto read = [set](const std::string& text) {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    check_usage(error == std::errc() && end == text.data() + text.size(), "--seed",
+                "expected a whole number from 0 to 2^64 - 1, got {}", text);
+    set(seed);
+  };
+  return app.add_option_function<std::string>("--seed", read, "of all random numbers (default: 0)")
+      ->type_name("UINT");
 }
 
 void check_threads(const std::optional<int>& threads) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -39,6 +40,10 @@ struct Command {
 // Reads the command line into the variables bound to `app`. Returns false when there is nothing
 // left to do: --help or --version was printed. Throws UsageError in one line.
 bool parse_arguments(CLI::App& app, int argc, const char* const* argv);
+
+// Adds --seed, a whole number from 0 to 2^64 - 1, which is handed to `set`. (CLI11 would read -1 as
+// the largest one.)
+CLI::Option* add_seed(CLI::App& app, const std::function<void(std::uint64_t)>& set);
 
 // Throws UsageError unless --threads is a number of threads that a machine could have.
 void check_threads(const std::optional<int>& threads);

@@ -12,7 +12,8 @@ Examples:
   sample                                      64 pictures by the last run in runs/
   sample --checkpoint runs/mnist --count 256 --out more
   sample --steps 50                           twenty times faster: DDIM
-  sample --sampler ddim --steps 100 --eta 1   DDIM with the noise of DDPM)";
+  sample --sampler ddim --steps 100 --eta 1   DDIM with the noise of DDPM
+)";
 
 // What was typed, where that matters.
 struct Typed {
@@ -34,7 +35,7 @@ void add_options(CLI::App& app, SampleOptions& options, Typed& typed) {
       ->check(CLI::IsMember({"beta", "beta_tilde"}));
   app.add_flag("--clamp,!--no-clamp", options.sampler.clamp,
                "keep every predicted x_0 in [-1, 1] (default), or follow the formulas");
-  app.add_option("--seed", options.seed, "of all random numbers (default: 0)");
+  add_seed(app, [&options](std::uint64_t seed) { options.seed = seed; });
   app.add_option("--out", options.out,
                  "folder for the pictures (default: samples, or the next free samples-N)");
   app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)");

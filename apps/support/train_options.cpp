@@ -1,7 +1,10 @@
 #include "apps/support/train_options.h"
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
+#include "apps/support/presets.h"
 #include "apps/support/program.h"
 
 namespace ink::apps {
@@ -17,53 +20,98 @@ Examples:
   train_mnist --data ~/fashion-mnist          the IDX files of another set (gzipped or not)
   train_mnist --images ~/flowers --image-size 32 --channels 3 --epochs 100
   train_mnist --resume                        continue the last run where it stopped
-  train_mnist --resume --minutes 30           continue it until it has had 30 minutes in all)";
+  train_mnist --resume --minutes 30           continue it until it has had 30 minutes in all
+)";
 
 void add_run_options(CLI::App& app, TrainOptions& options) {
+  const char* const group = "Run";
   app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  app.add_option("--preset", options.preset,
-                 "the network and what suits it: small (the CPU's default), base (the GPU's), or "
-                 "tiny (for tests)")
-      ->check(CLI::IsMember({"small", "base", "tiny"}));
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->group(group);
   app.add_option("--out", options.out,
-                 "folder for the results (default: runs/mnist, or the next free runs/mnist-N)");
+                 "folder for the results (default: runs/mnist, or the next free runs/mnist-N)")
+      ->group(group);
   app.add_flag("--resume", options.resume,
-               "continue the run in --out (default: the last one in runs/); its result is that of "
-               "a run that never stopped");
-  app.add_option("--save-every", options.save_every, "seconds between checkpoints (default: 60)");
-  app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)");
-  app.add_flag("--summary", options.summary, "print the network layer by layer and end");
+               "continue the run in --out (default: the last one in runs/); the result is that of "
+               "a run that never stopped")
+      ->group(group);
+  app.add_option("--save-every", options.save_every, "seconds between checkpoints (default: 60)")
+      ->group(group);
+  app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)")
+      ->group(group);
+  app.add_flag("--summary", options.summary, "print the network layer by layer and end")
+      ->group(group);
 }
 
 void add_data_options(CLI::App& app, TrainOptions& options) {
+  const char* const group = "Data";
   auto* data = app.add_option("--data", options.data,
                               "folder of IDX files, gzipped or not (default: data/mnist)");
-  auto* images = app.add_option("--images", options.images, "folder of PNG and JPEG files instead")
-                     ->excludes(data);
+  auto* images = app.add_option("--images", options.images, "folder of PNG and JPEG files instead");
+  data->group(group);
+  images->excludes(data)->group(group);
   app.add_option("--image-size", options.image_size,
                  "side in pixels to which they are cropped and resized (default: 28)")
-      ->needs(images);
-  app.add_option("--channels", options.channels, "1: grey (default), 3: RGB")->needs(images);
+      ->needs(images)
+      ->group(group);
+  app.add_option("--channels", options.channels, "1: grey (default), 3: RGB")
+      ->needs(images)
+      ->group(group);
+}
+
+void add_length_options(CLI::App& app, TrainOptions& options) {
+  const char* const group = "Length";
+  auto* minutes = app.add_option(
+      "--minutes", options.minutes,
+      fmt::format("time in all, the last samples included (the CPU's default: {:g})", kCpuMinutes));
+  auto* epochs =
+      app.add_option("--epochs", options.epochs,
+                     fmt::format("or passes over the data (a GPU's default: {:g})", kGpuEpochs));
+  auto* steps = app.add_option("--steps", options.steps, "or steps");
+  minutes->excludes(steps)->excludes(epochs)->group(group);
+  epochs->excludes(steps)->group(group);
+  steps->group(group);
+}
+
+// "text (small: 0.002, base: 0.0005, tiny: 0.002)", or "text (default: 0.9)" where all presets
+// agree.
+template <class Value>
+std::string by_preset(const char* text, Value Preset::*value) {
+  std::string list;
+  bool all_agree = true;
+  for (const Preset& preset : presets()) {
+    list += fmt::format("{}{}: {:g}", list.empty() ? "" : ", ", preset.name,
+                        static_cast<double>(preset.*value));
+    all_agree &= preset.*value == presets().front().*value;
+  }
+  if (!all_agree) return fmt::format("{} ({})", text, list);
+  return fmt::format("{} (default: {:g})", text, static_cast<double>(presets().front().*value));
 }
 
 void add_training_options(CLI::App& app, TrainOptions& options) {
-  auto* steps = app.add_option("--steps", options.steps, "length of the run in steps");
-  auto* minutes =
-      app.add_option("--minutes", options.minutes, "or in minutes (the CPU's default: 10)");
-  auto* epochs = app.add_option("--epochs", options.epochs, "or in epochs (the GPU's default: 10)");
-  minutes->excludes(steps)->excludes(epochs);
-  epochs->excludes(steps);
-  app.add_option("--batch", options.batch, "images per batch");
-  app.add_option("--accumulate", options.accumulate, "batches per step (default: 1)");
-  app.add_option("--lr", options.lr, "peak of the learning rate");
-  app.add_option("--warmup", options.warmup, "steps until the learning rate is at its peak");
-  app.add_option("--beta1", options.beta1, "AdamW's decay of the first moment");
-  app.add_option("--beta2", options.beta2, "AdamW's decay of the second moment");
-  app.add_option("--weight-decay", options.weight_decay, "AdamW's weight decay");
-  app.add_option("--clip", options.clip, "largest norm of a gradient; 0: no limit");
-  app.add_option("--ema", options.ema, "decay of the average of the weights that draws pictures");
-  app.add_option("--seed", options.seed, "of all random numbers (default: 0)");
+  const char* const group = "Training";
+  std::string choices = "the network and what suits it";
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) {
+    choices += fmt::format("{} {} ({})", names.empty() ? ":" : ",", preset.name, preset.purpose);
+    names.emplace_back(preset.name);
+  }
+  app.add_option("--preset", options.preset, choices)->check(CLI::IsMember(names))->group(group);
+  const auto add = [&](const char* name, auto& value, const std::string& text) {
+    app.add_option(name, value, text)->group(group);
+  };
+  add("--batch", options.batch, by_preset("images per batch", &Preset::batch));
+  add("--accumulate", options.accumulate, "batches per step (default: 1)");
+  add("--lr", options.lr, by_preset("peak of the learning rate", &Preset::lr));
+  add("--warmup", options.warmup, by_preset("steps until it is reached", &Preset::warmup));
+  add("--beta1", options.beta1, by_preset("AdamW's decay of the first moment", &Preset::beta1));
+  add("--beta2", options.beta2, by_preset("AdamW's decay of the second moment", &Preset::beta2));
+  add("--weight-decay", options.weight_decay,
+      by_preset("AdamW's weight decay", &Preset::weight_decay));
+  add("--clip", options.clip, by_preset("largest norm of a gradient; 0: no limit", &Preset::clip));
+  add("--ema", options.ema,
+      by_preset("decay of the average of the weights that draws samples", &Preset::ema));
+  add_seed(app, [&options](std::uint64_t seed) { options.seed = seed; })->group(group);
 }
 
 // ---- which numbers make sense ----------------------------------------------------------------
@@ -117,6 +165,7 @@ std::optional<TrainOptions> parse_train_options(int argc, const char* const* arg
   app.footer(kExamples);
   add_run_options(app, options);
   add_data_options(app, options);
+  add_length_options(app, options);
   add_training_options(app, options);
   if (!parse_arguments(app, argc, argv)) return std::nullopt;
   check_values(options);
