@@ -22,7 +22,7 @@ Settings tiny_settings() {
 
 // A run of 20 steps on the tiny images, in memory.
 struct TinyRun {
-  explicit TinyRun(const UNetConfig& config = tiny_config(), const std::string& data = "tiny")
+  explicit TinyRun(const UNetConfig& config = two_level_config(), const std::string& data = "tiny")
       : state(tiny_settings(), config, data, images.count(), Device::cpu) {
     state.plan = RunPlan::in_steps(20, state.settings);
   }
@@ -137,7 +137,7 @@ TEST_SUITE("apps training") {
     run.train(2);
     for (const fs::path& path : {root, root / "checkpoint"}) {
       const auto model = load_model(path, Device::cpu);
-      CHECK(model->unet.config() == tiny_config());
+      CHECK(model->unet.config() == two_level_config());
       CHECK(equal(model->parameters.values(), run.state.ema.average()));
     }
     const NamedTensors file = read_safetensors(root / "checkpoint" / kModelFile);
@@ -227,10 +227,10 @@ TEST_SUITE("apps training") {
   TEST_CASE("a run is resumed with its own network and its own data only") {
     const TemporaryDirectory folder;
     const SavedRun saved = read_saved_run(saved_run(folder));
-    UNetConfig wider = tiny_config();
+    UNetConfig wider = two_level_config();
     wider.block_channels = {8, 32};
     check_parts(error_of([&] { TinyRun(wider).state.restore(saved); }), {"[--resume]", "network"});
-    check_parts(error_of([&] { TinyRun(tiny_config(), "others").state.restore(saved); }),
+    check_parts(error_of([&] { TinyRun(two_level_config(), "others").state.restore(saved); }),
                 {"[--resume]", "other images", "tiny", "others"});
     SavedRun without = saved;
     without.file.tensors.erase(without.file.tensors.begin());
@@ -240,7 +240,7 @@ TEST_SUITE("apps training") {
   TEST_CASE("a checkpoint whose weights are those of another configuration is refused") {
     const TemporaryDirectory folder;
     const fs::path root = saved_run(folder);
-    UNetConfig wider = tiny_config();
+    UNetConfig wider = two_level_config();
     wider.block_channels = {8, 32};
     spill(root / "checkpoint" / kConfigFile, wider.to_json());
     check_parts(error_of([&] { load_model(root, Device::cpu); }),
