@@ -141,7 +141,7 @@ TEST_CASE("sequential: calls one layer after the other") {
   CHECK(equal(mlp(x).value(), third(second(first(x))).value()));
   CHECK(parameters.list().front().name() == "0.weight");
   CHECK(parameters.list().back().name() == "2.bias");
-  CHECK(equal(nn::Sequential<>()(x).value(), x));
+  CHECK(equal(nn::Sequential{nn::Silu{}}(x).value(), silu(x).value()));
 }
 
 // ---- the embedding of time -------------------------------------------------------------------
