@@ -119,8 +119,7 @@ void convolve_direct(Real* y, const Real* x, const WeightView& weight,
   pack_weight(packed.data(), weight, conv);
   std::fill_n(zeros.data(), conv.c_in, Real(0));
 
-  // A thread takes about two million operations at a time: rows of a few images, or a few rows of
-  // one.
+  // A thread takes rows worth about two million operations at a time.
   const Index operations = 2 * conv.columns * conv.c_out * std::max<Index>(inner, 1);
   const Index rows = std::max<Index>(1, 2'000'000 / operations);
   parallel_blocks(conv.n * conv.rows, rows, [&](Index first, Index last) {

@@ -8,54 +8,52 @@
 namespace ink::cpu {
 namespace {
 
-// How the sum over pixels is cut: it follows from the sizes alone, and with it the order of every
+// How the sum over pixels is cut: it follows from the sizes alone, and so does the order of every
 // addition.
 struct Cut {
   Index out_h, out_w;
-  Index rows;        // of dy, over all images
-  Index chunk_rows;  // that are summed on their own
+  Index rows;        // of dy, counted over all images
+  Index chunk_rows;  // a chunk's sums are kept apart from those of other chunks
   Index chunks;
-  Index band_rows;      // of a chunk, of which one block of channels fits the first-level cache
-  Index taps;           // kernel_h * kernel_w * c_in
+  Index band_rows;  // a chunk is read in bands, whose block of channels fits the first-level cache
+  Index taps;       // kernel_h * kernel_w * c_in
   Index partial_row;    // c_out, padded to whole vectors
   Index partial_chunk;  // a chunk's sums: (taps + 1, partial_row), the last row is dbias
 };
 
 Cut cut(const Conv2dSizes& s) {
   constexpr Index kEnoughTasks = 16, kLeastPixels = 512, kBandBytes = 32 * 1024;
-  const Index out_h = s.out_h(), out_w = s.out_w(), rows = s.n * out_h;
-  const Index wanted =
-      std::min(divide_up(kEnoughTasks, column_blocks(s.c_out)), rows * out_w / kLeastPixels);
-  const Index chunk_rows = divide_up(rows, std::max<Index>(wanted, 1));
-  const Index row_bytes = out_w * kTileWidth * static_cast<Index>(sizeof(Real));
-  const Index band_rows = std::clamp<Index>(kBandBytes / row_bytes, 1, chunk_rows);
-  const Index taps = s.kernel_h * s.kernel_w * s.c_in, partial_row = padded_columns(s.c_out);
-  return {out_h,
-          out_w,
-          rows,
-          chunk_rows,
-          divide_up(rows, chunk_rows),
-          band_rows,
-          taps,
-          partial_row,
-          (taps + 1) * partial_row};
+  Cut cut{};
+  cut.out_h = s.out_h();
+  cut.out_w = s.out_w();
+  cut.rows = s.n * cut.out_h;
+  const Index wanted = std::min(divide_up(kEnoughTasks, column_blocks(s.c_out)),
+                                cut.rows * cut.out_w / kLeastPixels);
+  cut.chunk_rows = std::max<Index>(1, divide_up(cut.rows, std::max<Index>(1, wanted)));
+  cut.chunks = divide_up(cut.rows, cut.chunk_rows);
+  const Index row_bytes = cut.out_w * kTileWidth * static_cast<Index>(sizeof(Real));
+  cut.band_rows = std::clamp<Index>(kBandBytes / row_bytes, 1, cut.chunk_rows);
+  cut.taps = s.kernel_h * s.kernel_w * s.c_in;
+  cut.partial_row = padded_columns(s.c_out);
+  cut.partial_chunk = (cut.taps + 1) * cut.partial_row;
+  return cut;
 }
 
-// Rows of dy, counted over all images, seen through one block of channels.
-struct Band {
-  Index first, last;
-  const Real* dy;  // the block's first channel at the first pixel
-  Index dy_pixel;  // from one pixel to the next
-};
-
-// What a thread computes at a time: one kernel row u, one block of output channels, one chunk.
+// What a thread computes at a time: one block of output channels over one chunk.
 struct Task {
   const Conv2dSizes& sizes;
   const Cut& cut;
   ColumnBlock block;
   const Real* x;
   const Real* dy;
-  Real* partial;  // of the chunk and block: (taps + 1, width), partial_row apart
+  Real* partial;  // the chunk's sums, at the block's first channel
+};
+
+// Rows of dy, counted over all images, seen through the block of channels.
+struct Band {
+  Index first, last;
+  const Real* dy;  // the block's first channel at the first pixel
+  Index dy_pixel;  // from one pixel to the next
 };
 
 // Asks for the share of the next band that falls to the taps [first, last), so that it has come to
@@ -77,14 +75,13 @@ struct Task {
 }
 
 struct Range {
-  Index first, count;
+  Index first, last;
 };
 
 // The positions along one axis of dy whose tap falls on the axis of x.
-Range pixels_inside(Index tap, Index size, Index out_size, const Conv2dSizes& s) {
-  const Index first = divide_up(std::max<Index>(0, s.padding - tap), s.stride);
-  const Index last = std::min(divide_up(size + s.padding - tap, s.stride), out_size);
-  return {first, last - first};
+Range positions_inside(Index tap, Index size, Index out_size, const Conv2dSizes& s) {
+  return {divide_up(std::max<Index>(0, s.padding - tap), s.stride),
+          std::min(divide_up(size + s.padding - tap, s.stride), out_size)};
 }
 
 // Adds a band to one tile of dw: `Channels` input channels from c on, under the tap (u, v).
@@ -94,43 +91,31 @@ template <int Vectors, int Channels>
                                        Index c) {
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
+  const Range i = positions_inside(u, s.h, cut.out_h, s);
+  const Range j = positions_inside(v, s.w, cut.out_w, s);
+  if (i.first >= i.last || j.first >= j.last) return;
 
-  // The rows and columns of dy whose tap lies inside the image.
-  const Range i_inside = pixels_inside(u, s.h, cut.out_h, s),
-              j_inside = pixels_inside(v, s.w, cut.out_w, s);
-  if (i_inside.count <= 0 || j_inside.count <= 0) return;
-  const bool whole_rows = j_inside.count == s.w && s.w == cut.out_w && s.stride == 1;
+  // Rows of which every pixel counts follow one another in memory: they are one run.
+  const bool one_run = s.stride == 1 && j.last - j.first == s.w && s.w == cut.out_w;
   const Index x_pixel = s.stride * s.c_in;
-
   Real* partial = task.partial + ((u * s.kernel_w + v) * s.c_in + c) * cut.partial_row;
   Vector sum[Channels][Vectors];
-#pragma GCC unroll 24
-  for (int r = 0; r < Channels; ++r)
-#pragma GCC unroll 4
-    for (int q = 0; q < Vectors; ++q) sum[r][q] = load(partial + r * cut.partial_row + q * kLanes);
-
-  // Of each image, the band's rows that are inside; where they are whole they follow one another.
+  load_tile(sum, partial, cut.partial_row);
   for (Index image = band.first / cut.out_h; image * cut.out_h < band.last; ++image) {
-    const Index row = image * cut.out_h;
-    const Index first = std::max(row + i_inside.first, band.first);
-    const Index last = std::min(row + i_inside.first + i_inside.count, band.last);
-    if (first >= last) continue;
-    const Index x_first = (image * s.h + (first - row) * s.stride + u - s.padding) * s.w +
-                          j_inside.first * s.stride + v - s.padding;
-    const Real* x = task.x + x_first * s.c_in + c;
-    const Real* dy = band.dy + ((first - band.first) * cut.out_w + j_inside.first) * band.dy_pixel;
-    const Index runs = whole_rows ? 1 : last - first;
-    const Index run = whole_rows ? (last - first) * s.w : j_inside.count;
-    for (Index k = 0; k < runs; ++k) {
-      accumulate<0, Channels>(sum, x + k * s.w * x_pixel, 1, x_pixel,
-                              dy + k * cut.out_w * band.dy_pixel, band.dy_pixel, run);
+    const Index top = image * cut.out_h;
+    const Index first = std::max(top + i.first, band.first);
+    const Index rows = std::min(top + i.last, band.last) - first;
+    const Index x_row = image * s.h + (first - top) * s.stride + u - s.padding;
+    const Index x_column = j.first * s.stride + v - s.padding;
+    const Index dy_pixel = (first - band.first) * cut.out_w + j.first;
+    const Index run = one_run ? rows * s.w : j.last - j.first;
+    for (Index r = 0; r < (one_run ? 1 : rows); ++r) {
+      const Real* x = task.x + ((x_row + r * s.stride) * s.w + x_column) * s.c_in + c;
+      const Real* dy = band.dy + (dy_pixel + r * cut.out_w) * band.dy_pixel;
+      accumulate<0, Channels>(sum, x, 1, x_pixel, dy, band.dy_pixel, run);
     }
   }
-
-#pragma GCC unroll 24
-  for (int r = 0; r < Channels; ++r)
-#pragma GCC unroll 4
-    for (int q = 0; q < Vectors; ++q) store(partial + r * cut.partial_row + q * kLanes, sum[r][q]);
+  store_tile({.to = partial, .step = cut.partial_row, .count = Vectors * kLanes}, sum);
 }
 
 // Adds a band to dbias, which is the row below those of dw.
@@ -164,22 +149,23 @@ void accumulate_band(const Task& task, const Band& band) {
   accumulate_bias(task, band);
 }
 
-// Sums one chunk. `padded` holds a band of dy when the channels of the block do not fill its
-// vectors.
-void accumulate_chunk(const Task& task, Index chunk, const Real* dy, Real* padded) {
+// Sums a chunk band by band. Unless the block is all of dy, `packed` takes its channels of a band:
+// padded to whole vectors and without the gaps for which a power of two of channels would use but a
+// part of the cache.
+void accumulate_chunk(const Task& task, Index chunk, Real* packed) {
   const Cut& cut = task.cut;
   const Index c_out = task.sizes.c_out, width = task.block.width();
   for (Index r = 0; r <= cut.taps; ++r)
     std::fill_n(task.partial + r * cut.partial_row, width, Real(0));
+
   const Index end = std::min(cut.rows, (chunk + 1) * cut.chunk_rows);
   for (Index first = chunk * cut.chunk_rows; first < end; first += cut.band_rows) {
-    Band band{first, std::min(end, first + cut.band_rows),
-              dy + first * cut.out_w * c_out + task.block.first, c_out};
+    const Index last = std::min(end, first + cut.band_rows);
+    const Real* dy = task.dy + first * cut.out_w * c_out;
+    Band band{first, last, dy, c_out};
     if (width != c_out) {
-      const Index pixels = (band.last - band.first) * cut.out_w;
-      pack_columns(padded, dy + first * cut.out_w * c_out, c_out, 1, pixels, task.block);
-      band.dy = padded;
-      band.dy_pixel = width;
+      pack_columns(packed, dy, c_out, 1, (last - first) * cut.out_w, task.block);
+      band = {first, last, packed, width};
     }
     task.block.vectors == 2 ? accumulate_band<2>(task, band) : accumulate_band<1>(task, band);
   }
@@ -210,15 +196,13 @@ void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Rea
                             const Conv2dSizes& s) {
   const Cut plan = cut(s);
   const Index blocks = column_blocks(s.c_out), tasks = plan.chunks * blocks;
-  const bool padded = kTileWidth != s.c_out;
-  const Index padded_size = padded ? plan.band_rows * plan.out_w * kTileWidth : 0;
-  const Scratch<Real> partial(plan.chunks * plan.partial_chunk), padded_dy(tasks * padded_size);
+  const Index band_size = plan.band_rows * plan.out_w * kTileWidth;
+  const Scratch<Real> partial(plan.chunks * plan.partial_chunk), packed(tasks * band_size);
   parallel_blocks(tasks, 1, [&](Index index, Index) {
     const Index chunk = index / blocks;
     const ColumnBlock block = column_block(s.c_out, index % blocks);
-    const Task task{s, plan, block,
-                    x, dy,   partial.data() + chunk * plan.partial_chunk + block.first};
-    accumulate_chunk(task, chunk, dy, padded_dy.data() + index * padded_size);
+    Real* sums = partial.data() + chunk * plan.partial_chunk + block.first;
+    accumulate_chunk({s, plan, block, x, dy, sums}, chunk, packed.data() + index * band_size);
   });
   add_chunks(dweight, dbias, partial.data(), plan, s.c_out);
 }

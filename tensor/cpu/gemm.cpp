@@ -103,10 +103,12 @@ void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s,
   });
 }
 
+// All products of one chunk of k each, stored at `result`.
 void multiply(const Result& result, const Real* a, const Real* packed, Index matrices,
               const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
-  const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * (cut.inner + 1);
-  const Index grain = std::max<Index>(1, 500'000 / operations);
+  // Small units are taken several at a time, for a thread costs a few microseconds to wake.
+  const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * cut.inner;
+  const Index grain = std::max<Index>(1, 500'000 / std::max<Index>(1, operations));
   parallel_blocks(cut.units, grain, [&](Index first, Index last) {
     for (Index index = first; index < last; ++index) {
       const ColumnBlock block = column_block(s.n, index % cut.column_blocks);

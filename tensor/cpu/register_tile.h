@@ -57,14 +57,24 @@ template <int First, int Last, int Rows, int Vectors>
   }
 }
 
+// Sets the sums to a tile of memory whose rows follow `step` apart.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void load_tile(Vector (&sum)[Rows][Vectors], const Real* from,
+                                             Index step) {
+#pragma GCC unroll 24
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) sum[r][v] = load(from + r * step + v * kLanes);
+}
+
 // Where a tile goes and what is added on the way; a null pointer adds nothing.
 struct TileOutput {
   Real* to;  // the first element; the rows follow `step` apart
   Index step;
-  Index count;       // of columns that exist
-  const Real* bias;  // (count), added to every row, as is the next
-  const Real* image_bias;
-  const Real* residual;  // laid out as `to`, and may be the same
+  Index count;                 // of columns that exist
+  const Real* bias = nullptr;  // (count), added to every row, as is the next
+  const Real* image_bias = nullptr;
+  const Real* residual = nullptr;  // laid out as `to`, and may be the same
 };
 
 // Stores the tile. The narrow one goes through memory: a call to copy a part of a vector would
@@ -137,8 +147,8 @@ inline ColumnBlock column_block(Index columns, Index index) {
   return {first, count, static_cast<int>(divide_up(count, kLanes))};
 }
 
-// Copies the columns of a block of B to (inner, width), padded with zeros: B[k, j] = b[k * b_inner
-// + j * b_column].
+// Copies the columns of a block of B to (inner, width), padded with zeros. The element (k, j) of B
+// stands at b[k * b_inner + j * b_column].
 inline void pack_columns(Real* packed, const Real* b, Index b_inner, Index b_column, Index inner,
                          const ColumnBlock& block) {
   const Index width = block.width();
