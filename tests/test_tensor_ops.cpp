@@ -250,8 +250,8 @@ TEST_CASE("matmul: sizes that do not fit") {
   CHECK_THROWS_WITH_AS(matmul(a, Tensor::zeros({2, 4})),
                        "[matmul] the inner sizes of a (2,3) and b (2,4) differ: 3 and 2", Error);
   CHECK_THROWS_WITH_AS(
-      matmul(a, Tensor::zeros({4, 2}), true, true),
-      "[matmul] the inner sizes of a (2,3) (transposed) and b (4,2) (transposed) differ: 2 and 2",
+      matmul(a, Tensor::zeros({4, 3}), true, true),
+      "[matmul] the inner sizes of a (2,3) (transposed) and b (4,3) (transposed) differ: 2 and 3",
       Error);
   CHECK_THROWS_AS(matmul(Tensor::zeros({2, 1, 1}), Tensor::zeros({3, 1, 1})), Error);
 }
