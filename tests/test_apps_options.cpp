@@ -1,7 +1,7 @@
 // apps: command lines, and the settings that follow from them.
 #include "apps/support/program.h"
 #include "apps/support/settings.h"
-#include "test_apps_support.h"
+#include "tests/test_apps_support.h"
 
 using namespace ink;
 using namespace ink::apps;

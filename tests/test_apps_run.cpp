@@ -12,7 +12,7 @@
 #include "apps/support/streams.h"
 #include "apps/support/text.h"
 #include "tensor/ops.h"
-#include "test_apps_support.h"
+#include "tests/test_apps_support.h"
 
 using namespace ink;
 using namespace ink::apps;

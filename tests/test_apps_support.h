@@ -9,7 +9,7 @@
 #include "apps/support/training_state.h"
 #include "diffusion/loss.h"
 #include "io/image_set.h"
-#include "test_io_support.h"
+#include "tests/test_io_support.h"
 
 namespace ink::test {
 

@@ -6,7 +6,7 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/training_data.h"
 #include "tensor/ops.h"
-#include "test_apps_support.h"
+#include "tests/test_apps_support.h"
 
 using namespace ink;
 using namespace ink::apps;
