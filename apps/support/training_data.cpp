@@ -41,7 +41,8 @@ std::string fingerprint(const ImageSet& images) {
   constexpr Index kSamples = 256;
   std::vector<Real> chosen;
   for (Index i = 0; i < std::min(images.count(), kSamples); ++i) {
-    chosen.push_back(static_cast<Real>(i * images.count() / std::min(images.count(), kSamples)));
+    const Index position = i * images.count() / std::min(images.count(), kSamples);
+    chosen.push_back(static_cast<Real>(position));
   }
   const Tensor index = Tensor::from(chosen, {static_cast<Index>(chosen.size())});
   std::uint64_t hash = 14695981039346656037ull;  // FNV-1a over the pixels as bytes
