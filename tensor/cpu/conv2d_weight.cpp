@@ -115,7 +115,7 @@ template <int Vectors, int Channels>
       accumulate<0, Channels>(sum, x, 1, x_pixel, dy, band.dy_pixel, run);
     }
   }
-  store_tile({.to = partial, .step = cut.partial_row, .count = Vectors * kLanes}, sum);
+  store_tile({partial, cut.partial_row, Vectors * kLanes, nullptr, nullptr, nullptr}, sum);
 }
 
 // Adds a band to dbias, which is the row below those of dw.
