@@ -30,7 +30,7 @@ target_compile_options(ink_flags INTERFACE
 
 if(INK_SANITIZE)
   target_compile_options(ink_flags INTERFACE
-    -fsanitize=${INK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${INK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(ink_flags INTERFACE -fsanitize=${INK_SANITIZE})
 endif()
 
