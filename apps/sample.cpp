@@ -44,7 +44,7 @@ int sample(const SampleOptions& options) {
     folder.add(sample_batch(model->unet, schedule, options.sampler, shape, of_batch, observe));
   }
   folder.save_grid();
-  folder.save_strip(strip.picture(3));
+  folder.save_strip(strip.picture(picture_scale(config.image_size)));
   progress.print(fmt::format("{} pictures, grid.png and strip.png in {}", options.count,
                              folder.path().string()));
   return 0;

@@ -10,7 +10,7 @@
 namespace ink::apps {
 namespace {
 
-constexpr Index kColumns = 8, kImages = kColumns * kColumns, kScale = 3, kStripRows = 4;
+constexpr Index kColumns = 8, kImages = kColumns * kColumns, kStripRows = 4;
 // With eta = 1 each step replaces part of the noise, and with it some of the network's mistakes: a
 // network that is still young draws cleaner pictures than with eta = 0.
 constexpr Sampler kQuick{.kind = Sampler::Kind::ddim, .steps = 50, .eta = 1};
@@ -87,11 +87,12 @@ const Frame& Gallery::draw(const Sampler& sampler, const During& during) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   seconds_per_call_ = took / static_cast<double>(network_calls(sampler, schedule_));
 
-  const Tensor grid = image_grid(images, kColumns, 2, kScale);
+  const Index scale = picture_scale(config.image_size);
+  const Tensor grid = image_grid(images, kColumns, 2, scale);
   const std::string name = fmt::format("step_{:07}.png", state_.step);
   save_png(folder_.grids() / name, grid);
   save_png(folder_.samples(), grid);
-  save_png(folder_.strip(), strip.picture(kScale));
+  save_png(folder_.strip(), strip.picture(scale));
   state_.seconds += took;
   state_.frames.push_back({state_.step, state_.seconds, name, sampler.to_string()});
   return state_.frames.back();

@@ -11,7 +11,7 @@ namespace ink::apps {
 
 // Every grid shows 8 x 8 samples of the averaged weights, drawn from the same noise. On the way a
 // short sampler draws them: the first within a minute, then one at every tenth of the run. At the
-// end it is the ancestral one, unless that would take too large a part of the run's time.
+// end it is a longer one, unless that would take too large a part of the run's time.
 class Gallery {
  public:
   Gallery(TrainingState& state, const Schedule& schedule, const RunFolder& folder);

@@ -120,8 +120,9 @@ void Monitor::save() {
   state_.save(folder_.checkpoint());
   saved_step_ = state_.step;
   write_report(folder_, state_, command_.text,
-               fmt::format("{} steps in {}, {}", with_commas(state_.step), duration(state_.seconds),
-                           state_.plan.to_string()));
+               fmt::format("{} steps in {} ({}) · mean loss of the last 100 steps {:.4f}",
+                           with_commas(state_.step), duration(state_.seconds),
+                           state_.plan.to_string(), state_.history.recent_mean()));
   saved_ = now();
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/support/run_folder.h"
+#include "apps/support/sampling.h"
 #include "io/file.h"
 #include "io/image.h"
 #include "tensor/check.h"
@@ -44,7 +45,8 @@ void SamplesFolder::save_grid() const {
   const Tensor images = concat(in_grid_, 0);
   const auto columns =
       static_cast<Index>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
-  save_png(path_ / "grid.png", image_grid(images, columns, 2, columns <= 12 ? 3 : 1));
+  save_png(path_ / "grid.png",
+           image_grid(images, columns, 2, columns <= 12 ? picture_scale(images.size(1)) : 1));
 }
 
 void SamplesFolder::save_strip(const Tensor& picture) const {

@@ -14,6 +14,8 @@ std::string Sampler::to_string() const {
                      clamped);
 }
 
+Index picture_scale(Index image_size) { return std::clamp<Index>(96 / image_size, 1, 8); }
+
 EpsTheta eps_of(const UNet& unet) {
   return [&unet](const Tensor& x, const Tensor& t) {
     const NoGrad no_grad;

@@ -21,6 +21,9 @@ struct Sampler {
   std::string to_string() const;
 };
 
+// By how much pictures of this size are enlarged, so that their pixels can be seen.
+Index picture_scale(Index image_size);
+
 // The network as samplers take it.
 EpsTheta eps_of(const UNet& unet);
 

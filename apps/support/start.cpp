@@ -1,5 +1,7 @@
 #include "apps/support/start.h"
 
+#include <filesystem>
+
 #include "apps/support/machine.h"
 #include "apps/support/presets.h"
 #include "apps/support/program.h"
@@ -20,6 +22,10 @@ Start begin(const TrainOptions& options) {
   }
   Settings settings = new_settings(options, device == Device::cpu ? "small" : "base");
   if (settings.data.empty() && settings.images.empty()) settings.data = default_data_folder();
+  // The run may be resumed from another folder.
+  for (std::string* path : {&settings.data, &settings.images}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
+  }
   RunFolder folder;
   if (!options.summary) folder = new_run_folder(options, settings);
   return {device, std::move(settings), std::move(folder), std::nullopt};

@@ -154,6 +154,6 @@ refuse 1 'holds samples already' "$sample" --count 3 --steps 5 --out three
 "$sample" --count 3 --steps 5 --seed 4 --threads 1 --out again >/dev/null
 cmp three/sample_002.png again/sample_002.png || fail "the same seed drew another picture"
 "$sample" --count 1 --steps 2 >/dev/null && "$sample" --count 1 --steps 2 >/dev/null
-[ -s samples/grid.png ] && [ -s samples-2/grid.png ] || fail "the default folders are not numbered"
+for folder in samples samples-2; do [ -s $folder/grid.png ] || fail "the default folders are not numbered"; done
 
 echo "$count refusals, and what must not be lost was not"
