@@ -65,6 +65,7 @@ double least_loss(const Schedule& schedule) {
 }  // namespace
 
 TEST_CASE("training: a perceptron on Gaussian points reaches the closed-form optimum (DDPM.21)") {
+  const ThreadCount one(1);  // there is too little to share
   const Schedule schedule = Schedule::linear(100, 1e-3, 0.12);
   nn::Parameters parameters;
   const Perceptron eps_theta{nn::Scope(parameters)};
