@@ -86,7 +86,8 @@ TEST_CASE("(GN.1) (GN.2) (GN.3) each group gets mean 0 and variance 1, then gamm
 
 TEST_CASE("(GN.1) mistake: the unbiased variance") {
   const Norm plain(false);
-  const double m = kPixels * kChannels / kGroups;
+  constexpr Index kElements = kPixels * kChannels / kGroups;  // of a group
+  const auto m = static_cast<double>(kElements);
   const Tensor wrong = plain.x_hat * static_cast<Real>(std::sqrt((m - 1) / m));
   check_wrong(plain.gamma * wrong + plain.beta, plain.y, 0.01);
 }
