@@ -110,7 +110,7 @@ TEST_SUITE("apps run") {
   TEST_CASE("options choose the plan; without any it is minutes on the CPU") {
     const Settings settings = new_settings(train_options({"--batch", "10"}), "small");
     const auto plan = [&](std::vector<const char*> words) {
-      return RunPlan::from_options(train_options(words), settings, 1005, Device::cpu);
+      return RunPlan::from_options(train_options(std::move(words)), settings, 1005, Device::cpu);
     };
     CHECK(plan({"--steps", "7"}).steps() == 7);
     CHECK(plan({"--minutes", "7"}).minutes() == 7);
@@ -205,9 +205,9 @@ TEST_SUITE("apps run") {
     CHECK(largest(parameters, values) == "first.weight[5] is -7");
   }
 
-  TEST_CASE("smoothing keeps a line and skips what is missing") {
-    const std::vector<double> line = {1, 2, 3, 4, 5, 6};
-    CHECK(smoothed(line, 4) == line);
+  TEST_CASE("smoothing takes the mean of neighbours and skips what is missing") {
+    CHECK(smoothed({1, 2, 3, 4, 5, 6}, 4) == std::vector<double>{1, 2, 3, 4, 4.5, 5});
+    CHECK(smoothed({1, 2, 3}, 1) == std::vector<double>{1, 2, 3});
     CHECK(smoothed({1, NAN, 3}, 2)[1] == 2);
     CHECK(std::isnan(smoothed({NAN}, 8)[0]));
     CHECK(smoothed({}, 3).empty());

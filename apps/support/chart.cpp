@@ -140,9 +140,10 @@ std::vector<double> smoothed(const std::vector<double>& y, std::size_t window) {
   }
   std::vector<double> result;
   for (std::size_t i = 0; i < y.size(); ++i) {
-    // As many neighbours on either side, so that the ends are not bent.
-    const std::size_t reach = std::min({window / 2, i, y.size() - 1 - i});
-    const std::size_t first = i - reach, last = i + reach + 1;
+    // At the start, where losses fall steeply, as many neighbours on the right as on the left.
+    const std::size_t left = std::min(window / 2, i);
+    const std::size_t right = std::min(left, y.size() - 1 - i);
+    const std::size_t first = i - left, last = i + right + 1;
     const double values = count[last] - count[first];
     result.push_back(values > 0 ? (sum[last] - sum[first]) / values
                                 : std::numeric_limits<double>::quiet_NaN());

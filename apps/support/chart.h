@@ -17,7 +17,7 @@ struct Series {
 std::string line_chart(const std::string& title, const std::string& x_label,
                        const std::vector<Series>& series);
 
-// The mean of y over the `window` neighbours around each point (fewer at the ends), NaN skipped.
+// The mean of y over `window` neighbours around each point (fewer at the ends), NaN skipped.
 std::vector<double> smoothed(const std::vector<double>& y, std::size_t window);
 
 }  // namespace ink::apps

@@ -94,7 +94,7 @@ same_as_whole() {
 # ---- Ctrl-C saves, and --resume goes on as if nothing had been -----------------------------------
 # Waits until the run in $1 has written a checkpoint.
 started() {
-  for _ in $(seq 200); do
+  for _ in $(seq 1200); do
     [ ! -e "$1/checkpoint/diffusion_pytorch_model.safetensors" ] || return 0
     sleep 0.05
   done
@@ -105,7 +105,6 @@ for signal in INT TERM; do
   "${tiny[@]}" --steps 300 --out $signal >log &
   run=$!
   started $signal
-  sleep 0.2
   kill -$signal $run
   status=0 expected=130
   wait $run || status=$?
