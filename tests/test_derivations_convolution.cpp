@@ -22,7 +22,10 @@ struct Convolution {
     dw = weight.gradient();
   }
 
-  double products() const { return static_cast<double>(w.count() / w.size(0)); }
+  double products() const {
+    const Index count = w.count() / w.size(0);
+    return static_cast<double>(count);
+  }
 };
 
 // Calls f(n, i, j, u, v, row, column) for every pixel of y and every tap that finds a pixel of x.
@@ -96,7 +99,8 @@ TEST_CASE("(CONV.1) (CONV.2) (CONV.3) a convolution and its gradients, tap by ta
       Tensor dw_tap = dw.slice(1, u, u + 1).slice(2, v, v + 1);
       dw_tap.copy_(dw_tap + matmul(dy_row, x_row, true, false).reshape(dw_tap.shape()));
     });
-    const double pixels = static_cast<double>(c.y.count() / c.y.size(3));
+    const Index pixel_count = c.y.count() / c.y.size(3);
+    const auto pixels = static_cast<double>(pixel_count);
     check_close(c.y, y, rounding(c.products()), "y");
     check_close(c.dx, dx, rounding(c.products()), "dx");
     check_close(c.dw, dw, rounding(pixels), "dw");

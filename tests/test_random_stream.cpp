@@ -82,7 +82,9 @@ TEST_CASE("random: whole numbers, both ends included") {
   REQUIRE(counts.size() == 5);
   CHECK(counts.begin()->first == -1);
   CHECK(counts.rbegin()->first == 3);
-  for (const auto& [value, count] : counts) {
+  for (const auto& entry : counts) {
+    const auto value = entry.first;
+    const auto count = entry.second;
     CAPTURE(value);
     CHECK(std::abs(count - 1000) < 5 * std::sqrt(1000 * 0.8));
   }

@@ -248,7 +248,9 @@ TEST_CASE("variable: only leaves keep a gradient") {
 
 TEST_CASE("backward: a VJP that returns too little or the wrong shape is named") {
   const Variable x = leaf({1, 2}), w = leaf({1});
-  const auto op_with_vjp = [&](Vjp vjp) { return record("mine", Tensor::zeros({2}), {x, w}, vjp); };
+  const auto op_with_vjp = [&](const Vjp& vjp) {
+    return record("mine", Tensor::zeros({2}), {x, w}, vjp);
+  };
   CHECK_THROWS_WITH_AS(sum(op_with_vjp([](const Tensor& dy) { return Tensors{dy}; })).backward(),
                        "[mine] the VJP returned 1 gradients for 2 inputs", Error);
   CHECK_THROWS_WITH_AS(sum(op_with_vjp([](const Tensor& dy) {
