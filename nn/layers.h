@@ -71,7 +71,7 @@ template <class... Layers>
 struct Sequential {
   explicit Sequential(Layers... list) : layers(std::move(list)...) {}
   Variable operator()(Variable x) const {
-    std::apply([&x](const Layers&... layer) { ((x = layer(x)), ...); }, layers);
+    std::apply([&](const Layers&... layer) { ((x = layer(x)), ...); }, layers);
     return x;
   }
 
