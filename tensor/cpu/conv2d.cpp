@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_weight.h"
+#include "tensor/cpu/conv2d_winograd.h"
 #include "tensor/kernels/gemm.h"
 
 namespace ink::cpu {
@@ -11,6 +12,30 @@ namespace {
 // A 1x1 convolution of every pixel is a matrix product over the pixels.
 bool is_matrix_product(const Conv2dSizes& sizes) {
   return sizes.kernel_h == 1 && sizes.kernel_w == 1 && sizes.stride == 1 && sizes.padding == 0;
+}
+
+DirectConv forward_map(const Conv2dSizes& s) {
+  const Index rows = s.out_h(), columns = s.out_w();
+  return {s.n,
+          s.h,
+          s.w,
+          s.c_in,
+          rows,
+          columns,
+          s.c_out,
+          s.kernel_h,
+          s.kernel_w,
+          s.stride,
+          s.padding,
+          s.padding,
+          rows * columns * s.c_out,
+          columns * s.c_out,
+          s.c_out};
+}
+
+void convolve(Real* y, const Real* x, const WeightView& weight, const Conv2dEpilogue& epilogue,
+              const DirectConv& conv) {
+  (suits_winograd(conv) ? convolve_winograd : convolve_direct)(y, x, weight, epilogue, conv);
 }
 
 // The positions r, r + s, r + 2s, ... of dx along one axis meet only every s-th tap of the kernel,
@@ -39,11 +64,8 @@ void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpil
          {.m = s.n * s.h * s.w, .n = s.c_out, .k = s.c_in, .transpose_b = true});
     return;
   }
-  const Index rows = s.out_h(), columns = s.out_w();
   const WeightView taps{weight, s.kernel_h * s.kernel_w * s.c_in, s.kernel_w * s.c_in, s.c_in, 1};
-  convolve_direct(y, x, taps, epilogue,
-                  {s.n, s.h, s.w, s.c_in, rows, columns, s.c_out, s.kernel_h, s.kernel_w, s.stride,
-                   s.padding, s.padding, rows * columns * s.c_out, columns * s.c_out, s.c_out});
+  convolve(y, x, taps, epilogue, forward_map(s));
 }
 
 // dx[n, r, q, c] = sum over the taps (u, v) and pixels (i, j) with i s + u - p = r, j s + v - p =
@@ -60,12 +82,21 @@ void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Co
       const GradientClass column = gradient_class(q, s.w, s.kernel_w, s);
       const WeightView flipped{weight + row.last_tap * tap_row + column.last_tap * s.c_in, 1,
                                -s.stride * tap_row, -s.stride * s.c_in, filter};
-      convolve_direct(dx + (r * s.w + q) * s.c_in, dy, flipped, {},
-                      {s.n, s.out_h(), s.out_w(), s.c_out, row.count, column.count, s.c_in,
-                       row.taps, column.taps, 1, row.padding, column.padding, s.h * s.w * s.c_in,
-                       s.stride * s.w * s.c_in, s.stride * s.c_in});
+      convolve(dx + (r * s.w + q) * s.c_in, dy, flipped, {},
+               {s.n, s.out_h(), s.out_w(), s.c_out, row.count, column.count, s.c_in, row.taps,
+                column.taps, 1, row.padding, column.padding, s.h * s.w * s.c_in,
+                s.stride * s.w * s.c_in, s.stride * s.c_in});
     }
   }
+}
+
+void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
+                            const Conv2dSizes& s) {
+  const DirectConv map = forward_map(s);
+  if (suits_winograd_weight(map))
+    conv2d_winograd_weight(dweight, dbias, x, dy, map);
+  else
+    conv2d_direct_weight(dweight, dbias, x, dy, s);
 }
 
 }  // namespace ink::cpu

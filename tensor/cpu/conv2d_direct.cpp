@@ -98,7 +98,8 @@ void convolve_row(const RowTask& task) {
       task.conv.columns, [&](auto pixels, Index j) { convolve_tile<Vectors, pixels>(task, j); });
 }
 
-// Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block).
+}  // namespace
+
 void pack_weight(Real* packed, const WeightView& weight, const DirectConv& conv) {
   const Index taps = conv.kernel_h * conv.kernel_w;
   parallel_blocks(column_blocks(conv.c_out) * taps, 1, [&](Index unit, Index) {
@@ -109,8 +110,6 @@ void pack_weight(Real* packed, const WeightView& weight, const DirectConv& conv)
                  conv.c_in, block);
   });
 }
-
-}  // namespace
 
 void convolve_direct(Real* y, const Real* x, const WeightView& weight,
                      const Conv2dEpilogue& epilogue, const DirectConv& conv) {

@@ -25,6 +25,10 @@ struct WeightView {
   Index output, row, column, input;
 };
 
+// Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block), for
+// padded_columns(c_out) channels.
+void pack_weight(Real* packed, const WeightView& weight, const DirectConv& conv);
+
 // y[n, i, j, o] = sum_{u, v, c} x[n, i s + u - pad_top, j s + v - pad_left, c] weight[o, u, v, c] +
 // epilogue. The residual is laid out as y.
 void convolve_direct(Real* y, const Real* x, const WeightView& weight,

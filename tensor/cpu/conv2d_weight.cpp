@@ -1,9 +1,10 @@
 // The gradient of a convolution with respect to its weights: a matrix product over the pixels of
 // all images.
+#include "tensor/cpu/conv2d_weight.h"
+
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
-#include "tensor/kernels/conv2d.h"
 
 namespace ink::cpu {
 namespace {
@@ -171,17 +172,18 @@ void accumulate_chunk(const Task& task, Index chunk, Real* packed) {
   }
 }
 
-// dweight[o, tap] and dbias[o] from the chunks' sums [tap, o], added in their order.
-void add_chunks(Real* dweight, Real* dbias, const Real* partial, const Cut& cut, Index c_out) {
-  parallel_blocks(cut.taps + 1, 16, [&](Index first, Index last) {
-    for (Index o = 0; o < c_out; o += kLanes) {
+}  // namespace
+
+void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
+  parallel_blocks(sums.taps + 1, 16, [&](Index first, Index last) {
+    for (Index o = 0; o < sums.c_out; o += kLanes) {
+      const Index count = std::min<Index>(kLanes, sums.c_out - o);
       for (Index tap = first; tap < last; ++tap) {
         Vector sum{};
-        for (Index chunk = 0; chunk < cut.chunks; ++chunk)
-          sum += load(partial + chunk * cut.partial_chunk + tap * cut.partial_row + o);
-        const Index count = std::min<Index>(kLanes, c_out - o);
-        if (tap < cut.taps) {
-          for (Index l = 0; l < count; ++l) dweight[(o + l) * cut.taps + tap] = sum[l];
+        for (Index chunk = 0; chunk < sums.chunks; ++chunk)
+          sum += load(sums.data + (chunk * (sums.taps + 1) + tap) * sums.row + o);
+        if (tap < sums.taps) {
+          for (Index l = 0; l < count; ++l) dweight[(o + l) * sums.taps + tap] = sum[l];
         } else if (dbias != nullptr) {
           for (Index l = 0; l < count; ++l) dbias[o + l] = sum[l];
         }
@@ -190,10 +192,8 @@ void add_chunks(Real* dweight, Real* dbias, const Real* partial, const Cut& cut,
   });
 }
 
-}  // namespace
-
-void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
-                            const Conv2dSizes& s) {
+void conv2d_direct_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
+                          const Conv2dSizes& s) {
   const Cut plan = cut(s);
   const Index blocks = column_blocks(s.c_out), tasks = plan.chunks * blocks;
   const Index band_size = plan.band_rows * plan.out_w * kTileWidth;
@@ -204,7 +204,7 @@ void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Rea
     Real* sums = partial.data() + chunk * plan.partial_chunk + block.first;
     accumulate_chunk({s, plan, block, x, dy, sums}, chunk, packed.data() + index * band_size);
   });
-  add_chunks(dweight, dbias, partial.data(), plan, s.c_out);
+  add_chunks(dweight, dbias, {partial.data(), plan.chunks, plan.taps, s.c_out, plan.partial_row});
 }
 
 }  // namespace ink::cpu

@@ -141,6 +141,12 @@ std::vector<OpCase> cases() {
       // Kernels of other sizes.
       conv2d_case({1, 6, 5, 3, 2, 2, 1, 0, true, false, true}),
       conv2d_case({1, 7, 8, 2, 3, 5, 1, 2, true, false, false}),
+      // Winograd's: one pixel, tiles that stick out, more tiles than a group, other paddings.
+      conv2d_case({1, 1, 1, 16, 16, 3, 1, 1, true, false, false}),
+      conv2d_case({2, 5, 6, 16, 32, 3, 1, 1, true, true, true}),
+      conv2d_case({7, 7, 8, 16, 16}),
+      conv2d_case({2, 9, 4, 48, 16, 3, 1, 0, true, false, true}),
+      conv2d_case({1, 3, 2, 32, 48, 3, 1, 2, false, true, false}),
       // Large enough for all tiles and threads; both presets' widths, 28, 14 and 7 pixels.
       conv2d_case({3, 28, 28, 1, 16, 3, 1, 1, true, true, false}),
       conv2d_case({3, 28, 28, 16, 1, 3, 1, 1, true, false, false}),

@@ -1,0 +1,34 @@
+#include "tensor/cpu/winograd_tiles.h"
+
+namespace ink::cpu::winograd {
+
+TileGrid::TileGrid(const DirectConv& conv)
+    : conv_(conv),
+      across_(divide_up(conv.columns, kTile)),
+      per_image_(divide_up(conv.rows, kTile) * across_),
+      pixels_(per_image_ * kPoints),
+      zeros_(conv.c_in) {
+  std::fill_n(zeros_.data(), conv.c_in, Real(0));
+  for (Index tile = 0; tile < per_image_; ++tile) {
+    for (Index point = 0; point < kPoints; ++point) {
+      const Index i = tile / across_ * kTile + point / kWindow - conv.pad_top;
+      const Index j = tile % across_ * kTile + point % kWindow - conv.pad_left;
+      const bool inside = i >= 0 && i < conv.h && j >= 0 && j < conv.w;
+      pixels_[tile * kPoints + point] = inside ? (i * conv.w + j) * conv.c_in : -1;
+    }
+  }
+}
+
+void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
+  const Index c_in = conv_.c_in;
+  const Real* image = x + tile / per_image_ * conv_.h * conv_.w * c_in;
+  const Index* offset = pixels_.data() + tile % per_image_ * kPoints;
+  const Real* pixel[kPoints];
+  for (int p = 0; p < kPoints; ++p) pixel[p] = offset[p] < 0 ? zeros_.data() : image + offset[p];
+  for (Index c = 0; c < c_in; c += kLanes)
+    transform_square<transform_input, kWindow, kWindow>(
+        [&](int i, int j) { return load(pixel[i * kWindow + j] + c); },
+        [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in + c, value); });
+}
+
+}  // namespace ink::cpu::winograd
