@@ -1,11 +1,10 @@
 // Convolution on NHWC images.
 #include "tensor/kernels/conv2d.h"
 
-#include "autograd/ops.h"
+#include "autograd/sizes.h"
 #include "tensor/ops.h"
 
 namespace ink {
-namespace {
 
 Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2dOptions& options,
                          const Conv2dTerms& terms) {
@@ -41,15 +40,9 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
   return sizes;
 }
 
-}  // namespace
-
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& options,
                 const Conv2dTerms& terms) {
   const Conv2dSizes sizes = conv2d_sizes(x, weight, options, terms);
-  const auto compact = [](const Variable& v) {
-    return v.defined() ? v.value().contiguous() : Tensor();
-  };
-  const auto pointer = [](const Tensor& t) { return t.defined() ? t.data() : nullptr; };
   const Tensor input = compact(x), w = compact(weight), bias = compact(terms.bias),
                image_bias = compact(terms.image_bias), residual = compact(terms.residual);
 

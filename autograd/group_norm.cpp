@@ -1,11 +1,10 @@
 // Group normalisation, alone or with the SiLU that follows it.
 #include "tensor/kernels/group_norm.h"
 
-#include "autograd/ops.h"
+#include "autograd/sizes.h"
 #include "tensor/ops.h"
 
 namespace ink {
-namespace {
 
 GroupNormSizes group_norm_sizes(const Variable& x, const Variable& gamma, const Variable& beta,
                                 const GroupNormOptions& options) {
@@ -20,8 +19,6 @@ GroupNormSizes group_norm_sizes(const Variable& x, const Variable& gamma, const 
   const Index pixels = x.count() / std::max(Index{1}, x.size(0) * channels);
   return {x.size(0), pixels, channels, options.groups, options.epsilon, options.silu};
 }
-
-}  // namespace
 
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                     const GroupNormOptions& options) {

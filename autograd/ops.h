@@ -97,6 +97,14 @@ struct GroupNormOptions {
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                     const GroupNormOptions& options);
 
+// ---- norm_conv2d.cpp -------------------------------------------------------------------------
+
+// conv2d(group_norm(x)) in one op, which keeps nothing but x: half the memory of the two and less
+// traffic.
+Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                     const GroupNormOptions& norm, const Variable& weight,
+                     const Conv2dOptions& options = {}, const Conv2dTerms& terms = {});
+
 // ---- softmax.cpp, attention.cpp --------------------------------------------------------------
 
 // Over the last axis. (ACT.5)
@@ -129,6 +137,9 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& 
                 const Conv2dTerms& terms = {});
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                     const GroupNormOptions& options);
+Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                     const GroupNormOptions& norm, const Variable& weight,
+                     const Conv2dOptions& options = {}, const Conv2dTerms& terms = {});
 Variable attention(const Variable& q, const Variable& k, const Variable& v, Index heads);
 Variable upsample_nearest(const Variable& x, Index factor = 2);
 Variable mse(const Variable& a, const Variable& b);

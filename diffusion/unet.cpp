@@ -155,7 +155,7 @@ Variable UNet::operator()(const Variable& x, const Tensor& t, const Tensor& labe
     }
     if (block.upsampler) h = (*block.upsampler)(h);
   }
-  return conv_out_(conv_norm_out_.then_silu(h));
+  return conv_norm_out_.then_silu(h, conv_out_);
 }
 
 }  // namespace ink

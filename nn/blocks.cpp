@@ -14,8 +14,8 @@ ResnetBlock::ResnetBlock(const Scope& scope, Index in, Index out, Index embeddin
 }
 
 Variable ResnetBlock::operator()(const Variable& x, const Variable& silu_embedding) const {
-  const Variable h = conv1(norm1.then_silu(x), time_emb_proj(silu_embedding));
-  return conv2(norm2.then_silu(h), {}, conv_shortcut ? (*conv_shortcut)(x) : x);
+  const Variable h = norm1.then_silu(x, conv1, time_emb_proj(silu_embedding));
+  return norm2.then_silu(h, conv2, {}, conv_shortcut ? (*conv_shortcut)(x) : x);
 }
 
 namespace {

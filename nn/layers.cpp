@@ -45,10 +45,23 @@ Variable GroupNorm::operator()(const Variable& x) const {
   return group_norm(x, weight, bias, options);
 }
 
+namespace {
+
+GroupNormOptions with_silu(GroupNormOptions options) {
+  options.silu = true;
+  return options;
+}
+
+}  // namespace
+
 Variable GroupNorm::then_silu(const Variable& x) const {
-  GroupNormOptions with_silu = options;
-  with_silu.silu = true;
-  return group_norm(x, weight, bias, with_silu);
+  return group_norm(x, weight, bias, with_silu(options));
+}
+
+Variable GroupNorm::then_silu(const Variable& x, const Conv2d& conv, const Variable& image_bias,
+                              const Variable& residual) const {
+  return norm_conv2d(x, weight, bias, with_silu(options), conv.weight, conv.options,
+                     {.bias = conv.bias, .image_bias = image_bias, .residual = residual});
 }
 
 Embedding::Embedding(const Scope& scope, Index rows, Index width)

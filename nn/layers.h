@@ -40,6 +40,9 @@ struct GroupNorm {
   Variable operator()(const Variable& x) const;
   // silu(norm(x)) in one pass.
   Variable then_silu(const Variable& x) const;
+  // conv(silu(norm(x))), without keeping what stands between.
+  Variable then_silu(const Variable& x, const Conv2d& conv, const Variable& image_bias = {},
+                     const Variable& residual = {}) const;
 
   Parameter weight;  // gamma, (channels)
   Parameter bias;    // beta, (channels)

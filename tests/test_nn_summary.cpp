@@ -30,7 +30,8 @@ Totals totals(const std::vector<nn::LayerSummary>& layers) {
     const bool is_1x1 = layer.name.ends_with("conv_shortcut");
     total.parameters += layer.parameters;
     total.flops += layer.flops;
-    total.flops_by_kind[is_1x1 ? "conv2d 1x1" : layer.op] += layer.flops;
+    const std::string kind = layer.op == "norm_conv2d" ? "conv2d" : layer.op;
+    total.flops_by_kind[is_1x1 ? "conv2d 1x1" : kind] += layer.flops;
   }
   return total;
 }
@@ -66,11 +67,17 @@ TEST_CASE("summary: one entry for each layer, with its output") {
   CHECK(conv_in.output == Shape{1, 28, 28, 16});
   CHECK(conv_in.parameters == 9 * 16 + 16);
   CHECK(conv_in.flops == 2 * 9 * 16 * 28 * 28);
-  const nn::LayerSummary& norm = layer_named(layers, "down_blocks.1.resnets.0.norm2");
-  CHECK(norm.op == "group_norm_silu");
-  CHECK(norm.output == Shape{1, 14, 14, 32});
-  CHECK(norm.parameters == 64);
+  const nn::LayerSummary& norm = layer_named(layers, "mid_block.attentions.0.group_norm");
+  CHECK(norm.op == "group_norm");
+  CHECK(norm.output == Shape{1, 7, 7, 64});
+  CHECK(norm.parameters == 128);
   CHECK(norm.flops == 0);
+  // A convolution that normalises its input is listed by its own name, with the norm's parameters.
+  const nn::LayerSummary& conv2 = layer_named(layers, "down_blocks.1.resnets.0.conv2");
+  CHECK(conv2.op == "norm_conv2d");
+  CHECK(conv2.output == Shape{1, 14, 14, 32});
+  CHECK(conv2.parameters == 64 + 9 * 32 * 32 + 32);
+  CHECK(conv2.flops == 2 * 9 * 32 * 32 * 14 * 14);
   const nn::LayerSummary& to_q = layer_named(layers, "mid_block.attentions.0.to_q");
   CHECK(to_q.output == Shape{1, 49, 64});
   CHECK(to_q.flops == 2 * 49 * 64 * 64);

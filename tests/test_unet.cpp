@@ -50,6 +50,14 @@ TEST_CASE("torch: the whole UNet and all its gradients") {
   check_against_torch(reference, parameters, [&](const Variable& x) { return unet(x, t); });
 }
 
+TEST_CASE("torch: a UNet whose channels fill vectors, as the presets' do") {
+  const Reference reference("unet_wide");
+  nn::Parameters parameters;
+  const UNet unet(nn::Scope(parameters), wide_config());
+  const Tensor t = reference.stored("t") + Real(1);
+  check_against_torch(reference, parameters, [&](const Variable& x) { return unet(x, t); });
+}
+
 TEST_CASE("torch: the whole UNet with classes, attention at the first level and oblong images") {
   const Reference reference("unet_class");
   nn::Parameters parameters;

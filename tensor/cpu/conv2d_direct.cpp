@@ -100,7 +100,9 @@ void convolve_row(const RowTask& task) {
 
 }  // namespace
 
-void pack_weight(Real* packed, const WeightView& weight, const DirectConv& conv) {
+void pack_weight(Real* packed, const Conv2dMap& map) {
+  const DirectConv& conv = map.conv;
+  const WeightView& weight = map.weight;
   const Index taps = conv.kernel_h * conv.kernel_w;
   parallel_blocks(column_blocks(conv.c_out) * taps, 1, [&](Index unit, Index) {
     const ColumnBlock block = column_block(conv.c_out, unit / taps);
@@ -111,11 +113,11 @@ void pack_weight(Real* packed, const WeightView& weight, const DirectConv& conv)
   });
 }
 
-void convolve_direct(Real* y, const Real* x, const WeightView& weight,
-                     const Conv2dEpilogue& epilogue, const DirectConv& conv) {
+void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map) {
+  const DirectConv& conv = map.conv;
   const Index inner = conv.kernel_h * conv.kernel_w * conv.c_in;
   const Scratch<Real> packed(padded_columns(conv.c_out) * inner), zeros(conv.c_in);
-  pack_weight(packed.data(), weight, conv);
+  pack_weight(packed.data(), map);
   std::fill_n(zeros.data(), conv.c_in, Real(0));
 
   // A thread takes rows worth about two million operations at a time.

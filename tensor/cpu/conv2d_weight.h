@@ -1,7 +1,7 @@
 // The gradient of a convolution with respect to its weights, two ways.
 #pragma once
 
-#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/winograd_tiles.h"
 
 namespace ink::cpu {
 
@@ -16,6 +16,30 @@ bool suits_winograd_weight(const DirectConv& conv);
 // The same by Winograd's algorithm, for sizes that suit. (WINO.8)
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const DirectConv& conv);
+
+// The sum of (WINO.8) over some tiles.
+class WinogradWeightSum {
+ public:
+  WinogradWeightSum(const winograd::TileGrid& grid, const DirectConv& conv);
+
+  // Adds the tiles [first, last), counted from the first image of x and dy.
+  void add(const Real* x, const Real* dy, Index first, Index last);
+  // dweight (9 * c_in, c_out), and in the row below it dbias.
+  void store_to(Real* dweight) const;
+
+ private:
+  template <int Vectors>
+  void add_products(Index count, const ColumnBlock& block);
+
+  const winograd::TileGrid& grid_;
+  DirectConv conv_;
+  Scratch<Real> v_, m_;  // of a group
+  Scratch<Real> sums_;   // (kPoints, c_in, c_out)
+  Scratch<Real> dbias_;  // (c_out)
+};
+
+// The most chunks into which the sum over all images is cut. This many threads can share it.
+inline constexpr Index kMostChunks = 16;
 
 // The pixels are summed in chunks, whose number follows from the sizes alone:
 // data (chunks, taps + 1, row) with taps = kernel_h * kernel_w * c_in. The last row of a chunk is

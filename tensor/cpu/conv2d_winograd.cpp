@@ -1,52 +1,43 @@
 #include "tensor/cpu/conv2d_winograd.h"
 
+#include "tensor/cpu/conv2d_direct.h"
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/register_tile.h"
-#include "tensor/cpu/winograd_tiles.h"
 
 namespace ink::cpu {
-namespace {
 
 using namespace winograd;
 
-// What the groups have in common.
-struct Task {
-  const DirectConv& conv;
-  const TileGrid& grid;
-  const Real* filter;  // (block of channels, kPoints, c_in, width)
-  Conv2dEpilogue epilogue;
-  Real* y;
-};
+bool suits_winograd(const DirectConv& conv) {
+  return conv.kernel_h == 3 && conv.kernel_w == 3 && conv.stride == 1 && conv.c_in % kLanes == 0 &&
+         conv.c_out % kLanes == 0 && conv.c_in > 0;
+}
 
-// y at a tile = A^T m A + epilogue, for its products m (kPoints, c_out).
-void output_tile(const Task& task, const Real* m, Index tile) {
-  const DirectConv& conv = task.conv;
-  const Conv2dEpilogue& epilogue = task.epilogue;
-  const auto [image, top, left, rows, columns] = task.grid.place(tile);
-  const Index corner = image * conv.y_image + top * conv.y_row + left * conv.y_pixel;
-  for (Index o = 0; o < conv.c_out; o += kLanes) {
-    Vector bias{};
-    if (epilogue.bias != nullptr) bias += load(epilogue.bias + o);
-    if (epilogue.image_bias != nullptr) bias += load(epilogue.image_bias + image * conv.c_out + o);
-    transform_square<transform_output, kWindow, kTile>(
-        [&](int i, int j) { return load(m + (i * kWindow + j) * conv.c_out + o); },
-        [&](int i, int j, Vector value) {
-          if (i >= rows || j >= columns) return;
-          const Index at = corner + i * conv.y_row + j * conv.y_pixel + o;
-          value += bias;
-          if (epilogue.residual != nullptr) value += load(epilogue.residual + at);
-          store(task.y + at, value);
-        });
-  }
+// u = G g G^T for every pair of channels.
+WinogradConvolution::WinogradConvolution(const Conv2dMap& map)
+    : conv_(map.conv), grid_(map.conv), filter_(kPoints * conv_.c_in * conv_.c_out) {
+  const Scratch<Real> packed(9 * conv_.c_in * conv_.c_out);
+  pack_weight(packed.data(), map);
+  parallel_blocks(column_blocks(conv_.c_out) * conv_.c_in, 1, [&](Index unit, Index) {
+    const ColumnBlock block = column_block(conv_.c_out, unit / conv_.c_in);
+    const Index step = conv_.c_in * block.width();  // from one tap or point to the next
+    const Index at = unit % conv_.c_in * block.width();
+    const Real* g = packed.data() + block.first * 9 * conv_.c_in + at;
+    Real* u = filter_.data() + block.first * kPoints * conv_.c_in + at;
+    for (Index o = 0; o < block.width(); o += kLanes)
+      transform_square<transform_filter, 3, kWindow>(
+          [&](int i, int j) { return load(g + (i * 3 + j) * step + o); },
+          [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + o, value); });
+  });
 }
 
 // m = v u at every point: (count, c_in) by (c_in, c_out). (WINO.7)
-void multiply(Real* m, const Real* v, Index count, const Task& task) {
-  const Index c_in = task.conv.c_in, c_out = task.conv.c_out;
+void WinogradConvolution::multiply(Real* m, const Real* v, Index count) const {
+  const Index c_in = conv_.c_in, c_out = conv_.c_out;
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
     for (Index point = 0; point < kPoints; ++point) {
-      const Real* u = task.filter + (block.first * kPoints + point * block.width()) * c_in;
+      const Real* u = filter_.data() + (block.first * kPoints + point * block.width()) * c_in;
       const auto product = [&](auto vectors, auto tiles, Index first) {
         Vector sum[tiles][vectors] = {};
         accumulate<0, tiles>(sum, v + (first * kPoints + point) * c_in, kPoints * c_in, 1, u,
@@ -67,47 +58,49 @@ void multiply(Real* m, const Real* v, Index count, const Task& task) {
   }
 }
 
-// u = G g G^T for every pair of channels.
-void transform_weight(Real* filter, const WeightView& weight, const DirectConv& conv) {
-  const Scratch<Real> packed(9 * conv.c_in * conv.c_out);
-  pack_weight(packed.data(), weight, conv);
-  parallel_blocks(column_blocks(conv.c_out) * conv.c_in, 1, [&](Index unit, Index) {
-    const ColumnBlock block = column_block(conv.c_out, unit / conv.c_in);
-    const Index step = conv.c_in * block.width();  // from one tap or point to the next
-    const Index at = unit % conv.c_in * block.width();
-    const Real* g = packed.data() + block.first * 9 * conv.c_in + at;
-    Real* u = filter + block.first * kPoints * conv.c_in + at;
-    for (Index o = 0; o < block.width(); o += kLanes)
-      transform_square<transform_filter, 3, kWindow>(
-          [&](int i, int j) { return load(g + (i * 3 + j) * step + o); },
-          [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + o, value); });
+// y at a tile = A^T m A + epilogue, for its products m (kPoints, c_out).
+void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue,
+                                      Index tile) const {
+  const TileGrid::Place place = grid_.place(tile);
+  const Index corner =
+      place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
+  for (Index o = 0; o < conv_.c_out; o += kLanes) {
+    Vector bias{};
+    if (epilogue.bias != nullptr) bias += load(epilogue.bias + o);
+    if (epilogue.image_bias != nullptr)
+      bias += load(epilogue.image_bias + place.image * conv_.c_out + o);
+    transform_square<transform_output, kWindow, kTile>(
+        [&](int i, int j) { return load(m + (i * kWindow + j) * conv_.c_out + o); },
+        [&](int i, int j, Vector value) {
+          if (i >= place.rows || j >= place.columns) return;
+          const Index at = corner + i * conv_.y_row + j * conv_.y_pixel + o;
+          value += bias;
+          if (epilogue.residual != nullptr) value += load(epilogue.residual + at);
+          store(y + at, value);
+        });
+  }
+}
+
+void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first,
+                              Index last) const {
+  const Scratch<Real> v(kGroup * kPoints * conv_.c_in), m(kGroup * kPoints * conv_.c_out);
+  for_each_group(first, last, [&](Index from, Index count) {
+    for (Index i = 0; i < count; ++i)
+      grid_.transform_window(v.data() + i * kPoints * conv_.c_in, x, from + i);
+    multiply(m.data(), v.data(), count);
+    for (Index i = 0; i < count; ++i)
+      output_tile(y, m.data() + i * kPoints * conv_.c_out, epilogue, from + i);
   });
 }
 
-}  // namespace
-
-bool suits_winograd(const DirectConv& conv) {
-  return conv.kernel_h == 3 && conv.kernel_w == 3 && conv.stride == 1 && conv.c_in % kLanes == 0 &&
-         conv.c_out % kLanes == 0 && conv.c_in > 0;
-}
-
-void convolve_winograd(Real* y, const Real* x, const WeightView& weight,
-                       const Conv2dEpilogue& epilogue, const DirectConv& conv) {
-  const TileGrid grid(conv);
-  const Scratch<Real> filter(kPoints * conv.c_in * conv.c_out);
-  transform_weight(filter.data(), weight, conv);
-  const Task task{conv, grid, filter.data(), epilogue, y};
-
+void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue,
+                       const Conv2dMap& map) {
+  const WinogradConvolution convolution(map);
   // As many groups as four threads share evenly.
-  const Index groups = divide_up(grid.count(), 4 * kGroup) * 4;
-  parallel_blocks(grid.count(), divide_up(grid.count(), groups), [&](Index first, Index last) {
-    const Scratch<Real> v(kGroup * kPoints * conv.c_in), m(kGroup * kPoints * conv.c_out);
-    for (Index tile = first; tile < last; ++tile)
-      grid.transform_window(v.data() + (tile - first) * kPoints * conv.c_in, x, tile);
-    multiply(m.data(), v.data(), last - first, task);
-    for (Index tile = first; tile < last; ++tile)
-      output_tile(task, m.data() + (tile - first) * kPoints * conv.c_out, tile);
-  });
+  const Index tiles = map.conv.n * convolution.grid().per_image();
+  const Index groups = divide_up(tiles, 4 * kGroup) * 4;
+  parallel_blocks(tiles, divide_up(tiles, groups),
+                  [&](Index first, Index last) { convolution.run(y, x, epilogue, first, last); });
 }
 
 }  // namespace ink::cpu

@@ -1,7 +1,8 @@
-// Convolution by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications.
+// Convolution by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications. (WINO.2) along both
+// axes; its rounding error is two to three times that of the direct sum, and (WINO.9) bounds it.
 #pragma once
 
-#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/winograd_tiles.h"
 
 namespace ink::cpu {
 
@@ -9,9 +10,27 @@ namespace ink::cpu {
 // vectors.
 bool suits_winograd(const DirectConv& conv);
 
-// The same map as convolve_direct, for sizes that suit: (WINO.2) along both axes. Its rounding
-// error is two to three times as large; (WINO.9) bounds it.
-void convolve_winograd(Real* y, const Real* x, const WeightView& weight,
-                       const Conv2dEpilogue& epilogue, const DirectConv& conv);
+// As convolve_direct, for sizes that suit.
+void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue,
+                       const Conv2dMap& map);
+
+// A convolution with its filter transformed, to be run over some of the images at a time.
+class WinogradConvolution {
+ public:
+  explicit WinogradConvolution(const Conv2dMap& map);
+
+  const winograd::TileGrid& grid() const { return grid_; }
+
+  // y at the tiles [first, last), counted from the first image of x, of y and of the epilogue.
+  void run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first, Index last) const;
+
+ private:
+  void multiply(Real* m, const Real* v, Index count) const;
+  void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue, Index tile) const;
+
+  DirectConv conv_;
+  winograd::TileGrid grid_;
+  Scratch<Real> filter_;  // (block of channels, kPoints, c_in, width)
+};
 
 }  // namespace ink::cpu

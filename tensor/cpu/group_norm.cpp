@@ -1,4 +1,4 @@
-#include "tensor/kernels/group_norm.h"
+#include "tensor/cpu/group_norm.h"
 
 #include <algorithm>
 #include <cmath>
@@ -142,6 +142,21 @@ struct Identity {
   Real operator()(Real x) const { return x; }
 };
 
+// One image, whose successor in memory is fetched meanwhile.
+void apply_to_image(Real* y, const Real* x, const Real* next, const Real* mean, const Real* rstd,
+                    const Real* gamma, const Real* beta, const Rows& shape,
+                    const GroupNormSizes& sizes) {
+  const Scratch<Real> scratch(3 * shape.width);
+  Real *center = scratch.data(), *scale = center + shape.width, *shift = scale + shape.width;
+  spread(center, shape, sizes, [=](Index, Index g) { return mean[g]; });
+  spread(scale, shape, sizes, [=](Index c, Index g) { return gamma[c] * rstd[g]; });
+  spread(shift, shape, sizes, [=](Index c, Index) { return beta[c]; });
+  if (sizes.silu)
+    normalize(y, x, next, center, scale, shift, shape, Silu{});
+  else
+    normalize(y, x, next, center, scale, shift, shape, Identity{});
+}
+
 }  // namespace
 
 void group_norm_forward(Real* y, Real* mean, Real* rstd, const Real* x, const Real* gamma,
@@ -150,27 +165,26 @@ void group_norm_forward(Real* y, Real* mean, Real* rstd, const Real* x, const Re
   if (image == 0) return;
   const Rows shape(sizes);
   parallel_blocks(sizes.n, 1, [&](Index i, Index) {
-    const Scratch<Real> scratch(4 * shape.width);
-    Real* column_mean = scratch.data();
-    Real* column_m2 = column_mean + shape.width;
-    Real* scale = column_m2 + shape.width;
-    Real* shift = scale + shape.width;
+    const Scratch<Real> scratch(2 * shape.width);
+    Real *column_mean = scratch.data(), *column_m2 = column_mean + shape.width;
     const Real* image_x = x + i * image;
     const Real* next = i + 1 < sizes.n ? image_x + image : image_x;
-    Real* image_mean = mean + i * sizes.groups;
-    Real* image_rstd = rstd + i * sizes.groups;
-
+    Real *image_mean = mean + i * sizes.groups, *image_rstd = rstd + i * sizes.groups;
     column_moments(column_mean, column_m2, image_x, shape);
     group_moments(image_mean, image_rstd, column_mean, column_m2, shape, sizes);
+    apply_to_image(y + i * image, image_x, next, image_mean, image_rstd, gamma, beta, shape, sizes);
+  });
+}
 
-    spread(column_mean, shape, sizes, [=](Index, Index g) { return image_mean[g]; });
-    spread(scale, shape, sizes, [=](Index c, Index g) { return gamma[c] * image_rstd[g]; });
-    spread(shift, shape, sizes, [=](Index c, Index) { return beta[c]; });
-    if (sizes.silu) {
-      normalize(y + i * image, image_x, next, column_mean, scale, shift, shape, Silu{});
-    } else {
-      normalize(y + i * image, image_x, next, column_mean, scale, shift, shape, Identity{});
-    }
+void group_norm_apply(Real* y, const Real* x, const Real* mean, const Real* rstd, const Real* gamma,
+                      const Real* beta, const GroupNormSizes& sizes) {
+  const Index image = sizes.pixels * sizes.channels;
+  if (image == 0) return;
+  const Rows shape(sizes);
+  parallel_blocks(sizes.n, 1, [&](Index i, Index) {
+    const Real* next = x + std::min(i + 1, sizes.n - 1) * image;
+    apply_to_image(y + i * image, x + i * image, next, mean + i * sizes.groups,
+                   rstd + i * sizes.groups, gamma, beta, shape, sizes);
   });
 }
 

@@ -1,7 +1,7 @@
 // The tiles of a convolution by Winograd's algorithm and the windows they see.
 #pragma once
 
-#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_map.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
 #include "tensor/cpu/winograd.h"
@@ -12,13 +12,23 @@ namespace ink::cpu::winograd {
 // in the second-level cache.
 inline constexpr Index kGroup = 24;
 
+// Cuts the tiles [first, last) into groups of nearly equal size and calls group(first, count).
+template <class Group>
+void for_each_group(Index first, Index last, const Group& group) {
+  const Index tiles = last - first, groups = divide_up(tiles, kGroup);
+  for (Index g = 0; g < groups; ++g) {
+    const Index from = tiles * g / groups, to = tiles * (g + 1) / groups;
+    group(first + from, to - from);
+  }
+}
+
 // The tiles of 4 x 4 pixels that cover the images of y, counted over all images. Those at the lower
 // and right edge may stick out.
 class TileGrid {
  public:
   explicit TileGrid(const DirectConv& conv);
 
-  Index count() const { return conv_.n * per_image_; }
+  Index per_image() const { return per_image_; }
 
   // The first pixel of a tile and how many rows and columns of it exist.
   struct Place {

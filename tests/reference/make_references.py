@@ -59,6 +59,10 @@ FILES = {  # the function that fills the file, and what the file says of itself
         unet.unet,
         "diffusers UNet2DModel, channels 4 8 12, 2 groups, 2 layers, attention at the last level",
     ),
+    "unet_wide": (
+        unet.unet_wide,
+        "diffusers UNet2DModel, channels 16 16, 8 groups, 1 layer, attention at the last level",
+    ),
     "unet_class": (
         unet.unet_class,
         "diffusers UNet2DModel, channels 8 12, 4 groups, 1 layer, attention at the first level, "

@@ -74,6 +74,18 @@ def unet(ref):
     )
 
 
+def unet_wide(ref):
+    """Channels that fill the vectors of any machine, for the kernels that ask for that."""
+    channels = (16, 16)
+    model = make_unet(
+        channels, 8, 8, (False, True), in_channels=1, out_channels=1, layers_per_block=1
+    )
+    model.time_proj = SinusoidalFloat64(channels[0])
+    ref.differentiate_module(
+        "", model.double(), {"x": ref.normal(2, 1, 14, 10)}, {"t": torch.tensor([40, 700])}
+    )
+
+
 def unet_class(ref):
     channels = (8, 12)
     model = make_unet(

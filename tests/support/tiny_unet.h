@@ -1,4 +1,4 @@
-// The UNets of tests/reference/unet.safetensors and unet_class.safetensors, and a model that owns
+// The UNets of tests/reference/unet.safetensors, unet_wide.safetensors and unet_class.safetensors, and a model that owns
 // its parameters.
 #pragma once
 
@@ -12,6 +12,17 @@ inline UNetConfig tiny_config() {
   config.block_channels = {4, 8, 12};
   config.groups = 2;
   config.head_size = 4;
+  return config;
+}
+
+inline UNetConfig wide_config() {
+  UNetConfig config;
+  config.image_size = 14;
+  config.block_channels = {16, 16};
+  config.layers_per_block = 1;
+  config.attention = {false, true};
+  config.groups = 8;
+  config.head_size = 8;
   return config;
 }
 

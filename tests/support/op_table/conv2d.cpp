@@ -1,26 +1,10 @@
 #include <utility>
 
 #include "autograd/ops.h"
-#include "tests/support/op_table/op_table.h"
+#include "tests/support/op_table/cases.h"
 
 namespace ink::test {
 namespace {
-
-// x (n, h, w, c_in), weight (c_out, kernel, kernel, c_in), then bias (c_out), image bias (n, c_out)
-// and residual, as shaped as the result, when asked for.
-struct ConvSizes {
-  Index n, h, w, c_in, c_out;
-  Index kernel = 3;
-  Index stride = 1;
-  Index padding = 1;
-  bool bias = true;
-  bool image_bias = false;
-  bool residual = false;
-
-  Index out_h() const { return (h + 2 * padding - kernel) / stride + 1; }
-  Index out_w() const { return (w + 2 * padding - kernel) / stride + 1; }
-  Shape y() const { return {n, out_h(), out_w(), c_out}; }
-};
 
 // The inputs by name; null where the case has none.
 template <class T>
@@ -85,6 +69,8 @@ OpCase::Op conv2d_op(Variable (*op)(const Variable&, const Variable&, const Conv
   };
 }
 
+}  // namespace
+
 OpCase conv2d_case(const ConvSizes& s) {
   const Shape x{s.n, s.h, s.w, s.c_in}, weight{s.c_out, s.kernel, s.kernel, s.c_in};
   OpCase c;
@@ -105,6 +91,8 @@ OpCase conv2d_case(const ConvSizes& s) {
   c.large = c.flops > 1e6;
   return c;
 }
+
+namespace {
 
 std::vector<OpCase> cases() {
   return {

@@ -2,24 +2,10 @@
 #include <utility>
 
 #include "autograd/ops.h"
-#include "tests/support/op_table/op_table.h"
+#include "tests/support/op_table/cases.h"
 
 namespace ink::test {
 namespace {
-
-// x (n, ..., channels), gamma and beta (channels).
-struct NormSizes {
-  Shape x;
-  Index groups;
-  bool silu = false;
-  double mean = 0;
-  double deviation = 1;
-  double epsilon = 1e-5;
-
-  Index channels() const { return x.back(); }
-  Index pixels() const { return x.count() / (x[0] * channels()); }
-  Index group_size() const { return pixels() * channels() / groups; }
-};
 
 // Two passes: the mean, then the mean square of what is left.
 Array group_norm_reference(const Arrays& in, const NormSizes& s) {
@@ -49,6 +35,8 @@ Array group_norm_reference(const Arrays& in, const NormSizes& s) {
   return y;
 }
 
+}  // namespace
+
 OpCase group_norm_case(const NormSizes& s) {
   const GroupNormOptions options{
       .groups = s.groups, .epsilon = static_cast<Real>(s.epsilon), .silu = s.silu};
@@ -75,6 +63,8 @@ OpCase group_norm_case(const NormSizes& s) {
   c.large = s.x.count() > 8000;
   return c;
 }
+
+namespace {
 
 std::vector<OpCase> cases(bool silu) {
   return {

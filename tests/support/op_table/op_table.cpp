@@ -84,7 +84,7 @@ const std::vector<OpRow>& op_table() {
   static const std::vector<OpRow> table = [] {
     std::vector<OpRow> rows;
     for (auto family : {elementwise_rows, reduce_rows, view_rows, matmul_rows, conv2d_rows,
-                        group_norm_rows, attention_rows, other_rows}) {
+                        group_norm_rows, norm_conv2d_rows, attention_rows, other_rows}) {
       std::vector<OpRow> more = family();
       std::move(more.begin(), more.end(), std::back_inserter(rows));
     }

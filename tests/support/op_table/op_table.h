@@ -101,6 +101,7 @@ std::vector<OpRow> view_rows();
 std::vector<OpRow> matmul_rows();
 std::vector<OpRow> conv2d_rows();
 std::vector<OpRow> group_norm_rows();
+std::vector<OpRow> norm_conv2d_rows();
 std::vector<OpRow> attention_rows();
 std::vector<OpRow> other_rows();  // upsampling, embedding, dropout, losses
 

@@ -1,0 +1,59 @@
+// A convolution of a group normalisation, without the image that stands between them.
+#include "tensor/kernels/norm_conv2d.h"
+
+#include "autograd/sizes.h"
+#include "tensor/ops.h"
+
+namespace ink {
+
+Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                     const GroupNormOptions& norm, const Variable& weight,
+                     const Conv2dOptions& options, const Conv2dTerms& terms) {
+  const NormConv2dSizes sizes{group_norm_sizes(x, gamma, beta, norm),
+                              conv2d_sizes(x, weight, options, terms)};
+  const Tensor input = compact(x), g = compact(gamma), b = compact(beta), w = compact(weight),
+               bias = compact(terms.bias), image_bias = compact(terms.image_bias),
+               residual = compact(terms.residual);
+  Tensor y({sizes.conv.n, sizes.conv.out_h(), sizes.conv.out_w(), sizes.conv.c_out}, x.device()),
+      mean({sizes.norm.n, sizes.norm.groups}, x.device()),
+      rstd({sizes.norm.n, sizes.norm.groups}, x.device());
+  on<cpu::norm_conv2d_forward, cuda::norm_conv2d_forward>(
+      x.device(), y.mutable_data(), mean.mutable_data(), rstd.mutable_data(),
+      NormConv2dInputs{input.data(), g.data(), b.data(), w.data()},
+      Conv2dEpilogue{pointer(bias), pointer(image_bias), pointer(residual)},
+      sizes);  // (GN.3) (CONV.1)
+  return record(
+      "norm_conv2d", y, {x, gamma, beta, weight, terms.bias, terms.image_bias, terms.residual},
+      [sizes, x = Saved(input, "x"), g = Saved(g, "gamma"), b = Saved(b, "beta"),
+       w = Saved(w, "weight"), mean, rstd, need_bias = terms.bias.requires_grad(),
+       need_image_bias = terms.image_bias.requires_grad(),
+       need_residual = terms.residual.requires_grad()](const Tensor& upstream) {
+        const Tensor dy = upstream.contiguous();
+        const Device device = dy.device();
+        Tensor dx(x.get().shape(), device), dgamma(g.get().shape(), device),
+            dbeta(b.get().shape(), device), dw(w.get().shape(), device);
+        Tensor dbias = need_bias ? Tensor({sizes.conv.c_out}, device) : Tensor();
+        const NormConv2dGradients gradients{dx.mutable_data(), dgamma.mutable_data(),
+                                            dbeta.mutable_data(), dw.mutable_data(),
+                                            need_bias ? dbias.mutable_data() : nullptr};
+        on<cpu::norm_conv2d_backward, cuda::norm_conv2d_backward>(
+            device, gradients, dy.data(),
+            NormConv2dInputs{x.get().data(), g.get().data(), b.get().data(), w.get().data()},
+            mean.data(), rstd.data(), sizes);  // (CONV.2) (CONV.3) (GN.4)
+        return Tensors{dx,
+                       dgamma,
+                       dbeta,
+                       dw,
+                       dbias,
+                       need_image_bias ? sum(dy, {1, 2}) : Tensor(),
+                       need_residual ? dy : Tensor()};
+      });
+}
+
+Variable composed::norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                               const GroupNormOptions& norm, const Variable& weight,
+                               const Conv2dOptions& options, const Conv2dTerms& terms) {
+  return composed::conv2d(composed::group_norm(x, gamma, beta, norm), weight, options, terms);
+}
+
+}  // namespace ink

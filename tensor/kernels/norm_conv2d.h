@@ -1,0 +1,50 @@
+// A convolution of group_norm(x), the pair of which residual blocks are made. What stands
+// between the two is made where it is needed and never kept.
+#pragma once
+
+#include "tensor/kernels/conv2d.h"
+#include "tensor/kernels/group_norm.h"
+
+namespace ink {
+
+// norm.n = conv.n, norm.pixels = conv.h * conv.w, norm.channels = conv.c_in.
+struct NormConv2dSizes {
+  GroupNormSizes norm;
+  Conv2dSizes conv;
+};
+
+// x (n, h, w, c_in), gamma and beta (c_in), weight (c_out, kernel_h, kernel_w, c_in).
+struct NormConv2dInputs {
+  const Real* x;
+  const Real* gamma;
+  const Real* beta;
+  const Real* weight;
+};
+
+// Shaped as what they are gradients of; dbias (c_out) is skipped when null.
+struct NormConv2dGradients {
+  Real* dx;
+  Real* dgamma;
+  Real* dbeta;
+  Real* dweight;
+  Real* dbias;
+};
+
+namespace cpu {
+// y = conv2d(group_norm(x)) + epilogue; mean and rstd (n, groups) are kept for the backward
+// pass.
+void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs& in,
+                         const Conv2dEpilogue& epilogue, const NormConv2dSizes& sizes);
+void norm_conv2d_backward(const NormConv2dGradients& gradients, const Real* dy,
+                          const NormConv2dInputs& in, const Real* mean, const Real* rstd,
+                          const NormConv2dSizes& sizes);
+}  // namespace cpu
+namespace cuda {
+void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs& in,
+                         const Conv2dEpilogue& epilogue, const NormConv2dSizes& sizes);
+void norm_conv2d_backward(const NormConv2dGradients& gradients, const Real* dy,
+                          const NormConv2dInputs& in, const Real* mean, const Real* rstd,
+                          const NormConv2dSizes& sizes);
+}  // namespace cuda
+
+}  // namespace ink
