@@ -1,5 +1,5 @@
-// The UNets of tests/reference/unet.safetensors, unet_wide.safetensors and unet_class.safetensors, and a model that owns
-// its parameters.
+// The UNets of tests/reference/unet.safetensors, unet_wide.safetensors and unet_class.safetensors,
+// and a model that owns its parameters.
 #pragma once
 
 #include "diffusion/unet.h"
