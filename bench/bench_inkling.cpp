@@ -3,6 +3,8 @@
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "bench/kernels.h"
 #include "bench/ops.h"
@@ -56,7 +58,7 @@ int run(int argc, char** argv) {
   Index batch = 128;
   int threads = omp_get_max_threads(), runs = 10;
   bool serving = false, only_steps = false;
-  app.add_option("--preset", preset, "small or base (default: both, one after the other)");
+  app.add_option("--preset", preset, "small, base or imagenet64 (default: the first two, one after the other)");
   app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
   app.add_option("--threads", threads, "OpenMP threads")->check(CLI::Range(1, 1024));
   app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));
@@ -73,9 +75,9 @@ int run(int argc, char** argv) {
   const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
   fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s\n\n", threads, peak / 1e9,
              bandwidth / 1e9);
-  for (const char* name : {"small", "base"}) {
-    if (preset.empty() || preset == name) bench_steps(name, batch, runs, peak);
-  }
+  const std::vector<std::string> both = {"small", "base"};
+  for (const std::string& name : preset.empty() ? both : std::vector{preset})
+    bench_steps(name, batch, runs, peak);
   if (!only_steps) {
     fmt::print("\n");
     bench::bench_kernels(peak, bandwidth);

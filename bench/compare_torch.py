@@ -216,7 +216,7 @@ def main():
     )
     build = HERE.parent / "build" / "bench_inkling"
     parser.add_argument("--binary", type=pathlib.Path, default=build, help="our bench program")
-    parser.add_argument("--preset", choices=("small", "base", "both"), default="both")
+    parser.add_argument("--preset", choices=("small", "base", "both", "imagenet64"), default="both")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10, help="measured steps per side, at least 1")

@@ -8,7 +8,7 @@ request per line on standard input, one line of JSON in reply.
                   -> {"seconds", "loss", "peak_rss_mib"}
     sample        eps_theta(x, t) for 64 images without a graph -> {"seconds", "peak_rss_mib"}
     load FILE     takes the weights (F32, diffusers names, PyTorch's axis order) -> {"ok": true}
-    loss FILE     mean squared error for the tensors x0, eps (N,1,28,28) and t (N), all F32,
+    loss FILE     mean squared error for the tensors x0, eps (N,C,H,W) and t (N), all F32,
                   1 <= t <= 1000 -> {"loss"}
     quit
 
@@ -27,8 +27,12 @@ import resource
 import sys
 import time
 
-PRESETS = {"small": ((16, 32, 64), 8), "base": ((32, 64, 128), 32)}  # channels, groups
-IMAGE = (1, 28, 28)
+# channels, groups, levels with attention, image (C, H, W)
+PRESETS = {
+    "small": ((16, 32, 64), 8, (False, False, True), (1, 28, 28)),
+    "base": ((32, 64, 128), 32, (False, False, True), (1, 28, 28)),
+    "imagenet64": ((64, 128, 192, 256), 32, (False, False, True, True), (3, 64, 64)),
+}
 SAMPLE_BATCH = 64
 
 
@@ -58,20 +62,20 @@ def peak_rss_mib():
 
 class Trainer:
     def __init__(self, options):
-        channels, groups = PRESETS[options.preset]
+        channels, groups, attention, self.image = PRESETS[options.preset]
         self.layout = getattr(torch, options.layout)
         self.batch = options.batch
         torch.manual_seed(1)
         self.model = diffusers.UNet2DModel(
-            sample_size=IMAGE[-1],
-            in_channels=IMAGE[0],
-            out_channels=IMAGE[0],
+            sample_size=self.image[-1],
+            in_channels=self.image[0],
+            out_channels=self.image[0],
             layers_per_block=2,
             block_out_channels=channels,
             norm_num_groups=groups,
             attention_head_dim=32,
-            down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
-            up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+            down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attention),
+            up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in attention[::-1]),
         ).to(memory_format=self.layout)
         self.parameters = list(self.model.parameters())
         self.eps_theta = torch.compile(self.model) if options.compile else self.model
@@ -79,7 +83,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=2e-4, weight_decay=0.01, fused=True)
         beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
         self.alpha_bar = torch.cumprod(1 - beta, dim=0).float()  # of t = 1..T
-        self.x0 = self.images(torch.rand(options.batch, *IMAGE) * 2 - 1)
+        self.x0 = self.images(torch.rand(options.batch, *self.image) * 2 - 1)
 
     def images(self, x):
         return x.contiguous(memory_format=self.layout)
@@ -87,7 +91,7 @@ class Trainer:
     def mse(self, x0, eps, t):
         alpha_bar = self.alpha_bar[t - 1].view(-1, 1, 1, 1)
         x_t = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
-        return F.mse_loss(self.eps_theta(x_t, t).sample, eps)
+        return F.mse_loss(self.eps_theta(x_t, t - 1).sample, eps)  # diffusers counts from 0
 
     def train(self):
         start = time.perf_counter()
@@ -105,10 +109,10 @@ class Trainer:
 
     def sample(self):
         start = time.perf_counter()
-        x = self.images(torch.randn(SAMPLE_BATCH, *IMAGE))
+        x = self.images(torch.randn(SAMPLE_BATCH, *self.image))
         t = torch.full((SAMPLE_BATCH,), 500)
         with torch.no_grad():
-            self.eps_theta(x, t)
+            self.eps_theta(x, t - 1)
         reply(seconds=time.perf_counter() - start, peak_rss_mib=peak_rss_mib())
 
     def load(self, path):
@@ -125,8 +129,8 @@ class Trainer:
         t = torch.randint(1, 1001, (self.batch,)).float()
         save_file(
             {
-                "x0": torch.rand(self.batch, *IMAGE) * 2 - 1,
-                "eps": torch.randn(self.batch, *IMAGE),
+                "x0": torch.rand(self.batch, *self.image) * 2 - 1,
+                "eps": torch.randn(self.batch, *self.image),
                 "t": t,
             },
             path,

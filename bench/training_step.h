@@ -21,7 +21,7 @@ class Trainer {
   void sample();
   // Takes weights under diffusers' names.
   void load(const std::string& path);
-  // || eps_theta(q_sample(x0, t, eps), t) - eps ||^2 for the tensors x0, eps (N,1,28,28) and t (N)
+  // || eps_theta(q_sample(x0, t, eps), t) - eps ||^2 for the tensors x0, eps (N,C,H,W) and t (N)
   // of a file.
   Real loss(const std::string& path);
 

@@ -46,6 +46,16 @@ foreach(app IN LISTS INK_APPS)
   ink_add_program(${name} ${app})
 endforeach()
 
+# The rungs of the ladder of chapter 10, for its program and its test.
+function(ink_add_ladder name base)
+  add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/bench/ladder/conv2d.cpp)
+  target_link_libraries(${name} PUBLIC ${base} PRIVATE ink_flags)
+endfunction()
+
+ink_add_ladder(inkling_ladder inkling)
+ink_add_program(ladder bench/ladder/main.cpp bench/peak.cpp)
+target_link_libraries(ladder PRIVATE inkling_ladder)
+
 if(INK_BENCHES)
   ink_add_program(bench_inkling ${INK_BENCHES})
   target_link_libraries(bench_inkling PRIVATE inkling_op_table)

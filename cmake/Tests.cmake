@@ -36,10 +36,11 @@ function(ink_add_tests real)
     ink_add_library(inkling${suffix} ${real})
     ink_add_app_support(inkling_apps${suffix} inkling${suffix})
     ink_add_op_table(inkling_op_table${suffix} inkling${suffix})
+    ink_add_ladder(inkling_ladder${suffix} inkling${suffix})
   endif()
   add_executable(${name} ${INK_TEST_FILES} ${INK_TEST_SUPPORT})
-  target_link_libraries(${name} PRIVATE inkling_apps${suffix} inkling_op_table${suffix} doctest::doctest
-                        nlohmann_json::nlohmann_json stb::stb ink_flags)
+  target_link_libraries(${name} PRIVATE inkling_apps${suffix} inkling_op_table${suffix} inkling_ladder${suffix}
+                        doctest::doctest nlohmann_json::nlohmann_json stb::stb ink_flags)
   target_compile_definitions(${name} PRIVATE INK_BUILD_DIR="${PROJECT_BINARY_DIR}")
   # The tests' own code need not be fast, but quick to compile: -O1 takes about half the time.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)

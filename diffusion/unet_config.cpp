@@ -16,10 +16,21 @@ UNetConfig UNetConfig::base() {
   return config;
 }
 
+UNetConfig UNetConfig::imagenet64() {
+  UNetConfig config;
+  config.image_size = 64;
+  config.in_channels = config.out_channels = 3;
+  config.block_channels = {64, 128, 192, 256};
+  config.attention = {false, false, true, true};  // at 16 x 16 and 8 x 8
+  config.groups = 32;
+  return config;
+}
+
 UNetConfig UNetConfig::preset(const std::string& name) {
   if (name == "small") return small();
   if (name == "base") return base();
-  fail("unet", "expected the preset small or base, got {}", name);
+  if (name == "imagenet64") return imagenet64();
+  fail("unet", "expected the preset small, base or imagenet64, got {}", name);
 }
 
 void UNetConfig::validate() const {

@@ -21,7 +21,9 @@ struct UNetConfig {
 
   static UNetConfig small();  // 989,217 parameters
   static UNetConfig base();   // 3,939,393 parameters
-  // "small" or "base"; throws Error naming the choices.
+  // 64x64 RGB, four levels, the shape of public ImageNet-64 trainers: 77 million parameters.
+  static UNetConfig imagenet64();
+  // "small", "base" or "imagenet64"; throws Error naming the choices.
   static UNetConfig preset(const std::string& name);
   // Throws Error naming what does not fit; for an image size, which sizes do.
   void validate() const;

@@ -28,10 +28,11 @@ std::string json_complaint(const std::function<void(nlohmann::json&)>& change) {
 TEST_CASE("unet config: the presets by name") {
   CHECK(UNetConfig::preset("small") == UNetConfig::small());
   CHECK(UNetConfig::preset("base") == UNetConfig::base());
+  CHECK(UNetConfig::preset("imagenet64") == UNetConfig::imagenet64());
   CHECK_FALSE(UNetConfig::small() == UNetConfig::base());
   UNetConfig::small().validate();
   UNetConfig::base().validate();
-  check_parts(error_of([] { UNetConfig::preset("large"); }), {"[unet]", "small or base", "large"});
+  check_parts(error_of([] { UNetConfig::preset("large"); }), {"[unet]", "small, base or imagenet64", "large"});
 }
 
 TEST_CASE("unet config: a size that cannot be halved is answered with sizes that can") {

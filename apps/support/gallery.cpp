@@ -14,7 +14,7 @@ constexpr Index kColumns = 8, kImages = kColumns * kColumns, kStripRows = 4;
 // With eta = 1 each step replaces part of the noise, and with it some of the network's mistakes: a
 // network that is still young draws cleaner pictures than with eta = 0.
 constexpr Sampler kQuick{.kind = Sampler::Kind::ddim, .steps = 50, .eta = 1};
-constexpr Sampler kBest{.kind = Sampler::Kind::ddim, .steps = 250, .eta = 1};
+constexpr Sampler kBest{.kind = Sampler::Kind::ddim, .steps = 100, .eta = 1};
 // Of a run's time, for the last picture.
 constexpr double kLargestShare = 0.15;
 

@@ -25,7 +25,7 @@ inline constexpr int kTileVectors = 2;
 inline constexpr Index kTileWidth = kTileVectors * kLanes;
 
 // The most rows of a tile whose rows of A are neighbours in memory: the sums leave registers for a
-// row of B and an element of A.
+// row of B and an element of A. (CPU.2)
 constexpr int tile_rows(int vectors) { return kVectorRegisters * 3 / 4 / vectors; }
 
 // The same for rows of A that lie apart: the address of each takes an integer register.
