@@ -4,9 +4,9 @@
 usage: check_tags.py [ROOT]
 
 A chapter defines a tag with \\tag{GN.4} in the equation or **(GN.4)** beside it. The code that computes the equation
-cites it in a comment, `// (GN.4)`; the test that proves it carries `(GN.4)` in a string (its name). A line of a
-chapter with [definition] defines notation: nothing computes or proves it. Until docs/derivations exists, there is
-nothing to resolve against and only the count is printed.
+cites it in a comment, `// (GN.4)`; the test that proves it carries `(GN.4)` in a string (its name). Two marks on the
+line excuse an equation: [definition], which is notation, from both; [step], an argument's step that is used on paper
+alone, from the code. Until docs/derivations exists, there is nothing to resolve against and only the count is printed.
 """
 
 import collections
@@ -50,7 +50,7 @@ def main():
         print(f"no docs/derivations yet: {len(in_code)} tags in the code, {len(in_tests)} in the names of tests")
         return 0
 
-    defined, notation, mentioned, faults = {}, set(), collections.defaultdict(list), []
+    defined, notation, steps, mentioned, faults = {}, set(), set(), collections.defaultdict(list), []
     for place, line in lines_of(root, ["docs/derivations"], {".md"}):
         for pair in DEFINED.findall(line):
             tag = pair[0] or pair[1]
@@ -59,6 +59,8 @@ def main():
             defined.setdefault(tag, place)
             if "[definition]" in line:
                 notation.add(tag)
+            if "[step]" in line:
+                steps.add(tag)
         for tag in CITED.findall(line):
             mentioned[tag].append(place)
 
@@ -66,12 +68,19 @@ def main():
         if tag not in defined:
             faults.append(f"{places[0]}: ({tag}) is defined in no chapter of docs/derivations")
     for tag, place in defined.items():
-        if tag not in in_code and tag not in notation:
+        if tag not in in_code and tag not in notation | steps:
             faults.append(f"{place}: no comment of the code cites ({tag})")
         if tag not in in_tests and tag not in notation:
             faults.append(f"{place}: no test is named after ({tag})")
     for fault in faults:
         print(fault)
+    others = len(defined.keys() - notation)
+    proved = sum(tag in in_tests for tag in defined.keys() - notation)
+    print(
+        f"{len(defined)} equations: {len(notation)} definitions; of the other {others}, {len(steps)} are steps on paper, "
+        f"{sum(tag in in_code for tag in defined.keys() - notation - steps)} are cited by code, "
+        f"{proved} are proved by a test: {100 * proved // max(others, 1)} %"
+    )
     return 1 if faults else 0
 
 

@@ -23,7 +23,7 @@ const std::vector<Preset>& presets() {
        .purpose = "for a CPU",
        .config = UNetConfig::small(),
        .batch = 64,
-       .lr = 1.5e-3,
+       .lr = 1e-3,
        .warmup = 100,
        .beta1 = 0.9,
        .beta2 = 0.99,

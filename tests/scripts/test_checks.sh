@@ -100,6 +100,8 @@ plant docs/derivations/more.md <<<'See (GN.4) and **(GN.5)** [definition].'
 expect check_tags.py 0
 plant docs/derivations/more.md <<<'$$z = 1 \tag{GN.5}$$'
 expect check_tags.py 1 'no comment of the code cites (GN.5)'
+plant docs/derivations/more.md <<<'$$z = 1 \tag{GN.5}$$ [step]'
+expect check_tags.py 1 'no test is named after (GN.5)'
 plant docs/derivations/more.md <<<'$$x = z \tag{GN.4}$$'
 expect check_tags.py 1 '(GN.4) is defined a second time'
 plant docs/derivations/more.md <<<'By (GN.9) it follows.'
