@@ -58,7 +58,8 @@ int run(int argc, char** argv) {
   Index batch = 128;
   int threads = omp_get_max_threads(), runs = 10;
   bool serving = false, only_steps = false;
-  app.add_option("--preset", preset, "small, base or imagenet64 (default: the first two, one after the other)");
+  app.add_option("--preset", preset,
+                 "small, base or imagenet64 (default: the first two, one after the other)");
   app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
   app.add_option("--threads", threads, "OpenMP threads")->check(CLI::Range(1, 1024));
   app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));

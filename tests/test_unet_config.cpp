@@ -32,7 +32,8 @@ TEST_CASE("unet config: the presets by name") {
   CHECK_FALSE(UNetConfig::small() == UNetConfig::base());
   UNetConfig::small().validate();
   UNetConfig::base().validate();
-  check_parts(error_of([] { UNetConfig::preset("large"); }), {"[unet]", "small, base or imagenet64", "large"});
+  check_parts(error_of([] { UNetConfig::preset("large"); }),
+              {"[unet]", "small, base or imagenet64", "large"});
 }
 
 TEST_CASE("unet config: a size that cannot be halved is answered with sizes that can") {

@@ -52,7 +52,8 @@ struct ChunkSums {
   Index row;  // c_out, padded to whole vectors
 };
 
-// dweight (c_out, taps) and, unless null, dbias (c_out): the chunks' sums added in their order. (CPU.3)
+// dweight (c_out, taps) and, unless null, dbias (c_out): the chunks' sums added in their order.
+// (CPU.3)
 void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums);
 
 }  // namespace ink::cpu
