@@ -14,18 +14,18 @@ inline constexpr int kPoints = kWindow * kWindow;  // products of a tile
 // The filter and its input are polynomials, multiplied through their values at 0, a, -a, b, -b and
 // infinity. Points whose powers stay near 1 keep the rounding error small; these are exact in
 // binary, and so are their powers. (WINO.3)
-inline constexpr Real a = Real(0.625), b = Real(1.5);
-inline constexpr Real aa = a * a, bb = b * b, aaa = a * aa, bbb = b * bb;
+inline constexpr Real kA = Real(0.625), kB = Real(1.5);
+inline constexpr Real kA2 = kA * kA, kB2 = kB * kB, kA3 = kA * kA2, kB3 = kB * kB2;
 
 // The transforms of a line, each of kLanes channels at once.
 
 // B^T d: six inputs to their values at the points. (WINO.4)
 [[gnu::always_inline]] inline void transform_input(const Vector (&d)[kWindow],
                                                    Vector (&v)[kWindow]) {
-  const Vector even_a = d[4] - bb * d[2], odd_a = a * (d[3] - bb * d[1]);
-  const Vector even_b = d[4] - aa * d[2], odd_b = b * (d[3] - aa * d[1]);
-  v[0] = (aa * bb) * d[0] - (aa + bb) * d[2] + d[4];
-  v[5] = (aa * bb) * d[1] - (aa + bb) * d[3] + d[5];
+  const Vector even_a = d[4] - kB2 * d[2], odd_a = kA * (d[3] - kB2 * d[1]);
+  const Vector even_b = d[4] - kA2 * d[2], odd_b = kB * (d[3] - kA2 * d[1]);
+  v[0] = (kA2 * kB2) * d[0] - (kA2 + kB2) * d[2] + d[4];
+  v[5] = (kA2 * kB2) * d[1] - (kA2 + kB2) * d[3] + d[5];
   v[1] = even_a + odd_a;
   v[2] = even_a - odd_a;
   v[3] = even_b + odd_b;
@@ -34,14 +34,14 @@ inline constexpr Real aa = a * a, bb = b * b, aaa = a * aa, bbb = b * bb;
 
 // What divides the filter's values at 0, at +-a and at +-b: the products of the distances to the
 // other points. (WINO.5)
-inline constexpr Real kAt0 = 1 / (aa * bb);
-inline constexpr Real kAtA = 1 / (2 * aa * (aa - bb));
-inline constexpr Real kAtB = 1 / (2 * bb * (bb - aa));
+inline constexpr Real kAt0 = 1 / (kA2 * kB2);
+inline constexpr Real kAtA = 1 / (2 * kA2 * (kA2 - kB2));
+inline constexpr Real kAtB = 1 / (2 * kB2 * (kB2 - kA2));
 
 // G g: three taps to their values at the points.
 [[gnu::always_inline]] inline void transform_filter(const Vector (&g)[3], Vector (&u)[kWindow]) {
-  const Vector even_a = kAtA * g[0] + (kAtA * aa) * g[2], odd_a = (kAtA * a) * g[1];
-  const Vector even_b = kAtB * g[0] + (kAtB * bb) * g[2], odd_b = (kAtB * b) * g[1];
+  const Vector even_a = kAtA * g[0] + (kAtA * kA2) * g[2], odd_a = (kAtA * kA) * g[1];
+  const Vector even_b = kAtB * g[0] + (kAtB * kB2) * g[2], odd_b = (kAtB * kB) * g[1];
   u[0] = kAt0 * g[0];
   u[1] = even_a + odd_a;
   u[2] = even_a - odd_a;
@@ -56,16 +56,16 @@ inline constexpr Real kAtB = 1 / (2 * bb * (bb - aa));
   const Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2];
   const Vector sum_b = m[3] + m[4], difference_b = m[3] - m[4];
   y[0] = m[0] + sum_a + sum_b;
-  y[1] = a * difference_a + b * difference_b;
-  y[2] = aa * sum_a + bb * sum_b;
-  y[3] = aaa * difference_a + bbb * difference_b + m[5];
+  y[1] = kA * difference_a + kB * difference_b;
+  y[2] = kA2 * sum_a + kB2 * sum_b;
+  y[3] = kA3 * difference_a + kB3 * difference_b + m[5];
 }
 
 // A dy: the adjoint of transform_output. (WINO.8)
 [[gnu::always_inline]] inline void transform_output_adjoint(const Vector (&dy)[kTile],
                                                             Vector (&m)[kWindow]) {
-  const Vector even_a = dy[0] + aa * dy[2], odd_a = a * dy[1] + aaa * dy[3];
-  const Vector even_b = dy[0] + bb * dy[2], odd_b = b * dy[1] + bbb * dy[3];
+  const Vector even_a = dy[0] + kA2 * dy[2], odd_a = kA * dy[1] + kA3 * dy[3];
+  const Vector even_b = dy[0] + kB2 * dy[2], odd_b = kB * dy[1] + kB3 * dy[3];
   m[0] = dy[0];
   m[1] = even_a + odd_a;
   m[2] = even_a - odd_a;
@@ -79,8 +79,8 @@ inline constexpr Real kAtB = 1 / (2 * bb * (bb - aa));
                                                             Vector (&dg)[3]) {
   const Vector sum_a = kAtA * (s[1] + s[2]), sum_b = kAtB * (s[3] + s[4]);
   dg[0] = kAt0 * s[0] + sum_a + sum_b;
-  dg[1] = (kAtA * a) * (s[1] - s[2]) + (kAtB * b) * (s[3] - s[4]);
-  dg[2] = aa * sum_a + bb * sum_b + s[5];
+  dg[1] = (kAtA * kA) * (s[1] - s[2]) + (kAtB * kB) * (s[3] - s[4]);
+  dg[2] = kA2 * sum_a + kB2 * sum_b + s[5];
 }
 
 // A transform of a square is that of its columns, then that of the rows that came of it.
