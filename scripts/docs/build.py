@@ -210,6 +210,8 @@ def build(root, out):
     faults, katex, sources = chapters.Faults(), katex_folder(), program.Sources(root)
     parts = parts_of(root)
     pages = read_pages(parts, sources, faults)
+    if faults:
+        return faults, ""
     equations = {}
     for page in pages.values():
         equations.update(page.equations)

@@ -18,7 +18,7 @@ import symbols
 
 TAG = re.compile(rf"\s*\\tag\{{({check_tags.TAG})\}}\s*")
 REFERENCE = re.compile(rf"\(({check_tags.TAG})\)")
-SHOWN = 2  # citations of a card that are seen before it is opened
+SHOWN = 2  # lines of code, and tests, that a card shows before it is opened
 READER = "gfm+tex_math_dollars"
 
 
@@ -94,7 +94,7 @@ class Page:
         text = (self.sources.root / self.name).read_text(encoding="utf-8")
         self.snippets = list(self._snippets_in(text))
         numbered = iter(range(len(self.snippets)))
-        text = re.sub(check_snippets.FENCE.pattern, lambda _: f"```snippet-{next(numbered)}", text, flags=re.M)
+        text = re.sub(check_snippets.FENCE.pattern, lambda _: f"```snippet-{next(numbered, 0)}", text, flags=re.M)
         self.tree = json.loads(pandoc(["-f", READER, "-t", "json"], text))
         blocks = self.tree["blocks"]
         heading = next((block for block in blocks if block["t"] == "Header"), None)
@@ -148,6 +148,8 @@ class Page:
             match = REFERENCE.fullmatch(text_of(element["c"]))
             if match:
                 self.equations[match.group(1)] = f"{self.url}#{match.group(1)}"
+        elif element["t"] == "Str" and re.search(r"\$\$|\\(tag|frac|begin|text)\b", element["c"]):
+            self.faults.add(self.name, f"a formula that pandoc does not read as one: {element['c']}")
         elif element["t"] in ("Link", "Image"):
             self.linked.append(self._path_of(element["c"][2][0]))
         return element
@@ -227,8 +229,9 @@ class Page:
             return ""
         # A test's own name says more than the tables that repeat the tag.
         in_tests = sorted(in_tests, key=lambda test: test[2] == "")
-        rows = folded("code", [self._citation(*place) for place in in_code])
-        rows += folded("test", [self._proof(*test) for test in in_tests])
+        code = [f'<li class="code">{self._citation(*place)}</li>' for place in in_code]
+        tests = [f'<li class="test">{self._proof(*test)}</li>' for test in in_tests]
+        rows = f'<ul>{"".join(code[:SHOWN] + tests[:SHOWN])}</ul>{folded(code[SHOWN:] + tests[SHOWN:])}'
         return f'<section class="card" data-tag="{tag}"><a class="tag" href="#{tag}">({tag})</a>{rows}</section>'
 
     def _citation(self, name, line):
@@ -326,16 +329,9 @@ class Page:
         return self.to_root + f"files/{path}"
 
 
-def folded(label, items):
-    """A labelled list whose end is hidden until it is asked for."""
-    if not items:
-        return ""
-    rows = [f"<li>{item}</li>" for item in items]
-    more = ""
-    if len(rows) > SHOWN + 1:
-        more = f"<details><summary>{len(rows) - SHOWN} more</summary><ul>{''.join(rows[SHOWN:])}</ul></details>"
-        rows = rows[:SHOWN]
-    return f'<div class="{label}"><ul>{"".join(rows)}</ul>{more}</div>'
+def folded(rows):
+    """Rows of a list that are hidden until they are asked for."""
+    return f"<details><summary>{len(rows)} more</summary><ul>{''.join(rows)}</ul></details>" if rows else ""
 
 
 def formulas_in(cell):

@@ -85,8 +85,8 @@ class Sources:
         """The line of code that a citation speaks of: where its statement begins, or what follows a comment."""
         lines = [line.strip() for line in self.files[name]]
         if lines[number - 1].startswith("//"):
-            following = range(number + 1, min(number + 12, len(lines) + 1))
-            return next((line for line in following if is_code(lines[line - 1])), number)
+            following = next((line for line in range(number, len(lines)) if not lines[line].startswith("//")), number)
+            return following + 1 if is_code(lines[following]) else number
         for line in range(number, max(number - 8, 1), -1):
             before = check_tags.STRING.sub("", lines[line - 2]).partition("//")[0].strip()
             if not before or before.endswith((";", "{", "}", ":")):
@@ -95,7 +95,7 @@ class Sources:
 
 
 def is_code(line):
-    return line and not line.startswith(("//", "template", "#pragma"))
+    return line and not line.startswith(("//", "#", "namespace"))
 
 
 def tokens_of(lines, suffix, link):

@@ -20,17 +20,19 @@ TAKES_ONE = {"_", "^", r"\sqrt", r"\frac", r"\tfrac", r"\dfrac"}
 
 
 def parse_tex(tex):
-    """A list of nodes: a string for a token, a list for a group in braces."""
+    """A list of nodes: a string for a token, a list for a group in braces; None if the braces do not match."""
     stack = [[]]
     for token in TEX_TOKEN.findall(tex):
         if token == "{":
             stack.append([])
-        elif token == "}" and len(stack) > 1:
+        elif token == "}":
+            if len(stack) == 1:
+                return None
             group = stack.pop()
             stack[-1].append(group)
         else:
             stack[-1].append(token)
-    return stack[0]
+    return stack[0] if len(stack) == 1 else None
 
 
 def is_blank(node):
@@ -46,7 +48,7 @@ def key_of(node):
 
 
 def keys_of(tex):
-    return tuple(key_of(node) for node in parse_tex(tex) if not is_blank(node))
+    return tuple(key_of(node) for node in parse_tex(tex) or [] if not is_blank(node))
 
 
 def symbol_key(tex):
@@ -136,7 +138,9 @@ class SymbolTable:
         return best
 
     def mark_tex(self, tex):
-        return self._mark(parse_tex(tex))
+        nodes = parse_tex(tex)
+        # KaTeX says what is wrong with it better than we could.
+        return tex if nodes is None else self._mark(nodes)
 
     def _mark(self, nodes):
         longest = max((len(key) for key in self.numbers), default=0)
