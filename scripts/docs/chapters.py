@@ -17,8 +17,11 @@ import sources as program
 import symbols
 
 TAG = re.compile(rf"\s*\\tag\{{({check_tags.TAG})\}}\s*")
+DEFINITION = re.compile(r"\s*(?:\\q?quad)?\s*\\text\{\[definition\]\}\s*")
 REFERENCE = re.compile(rf"\(({check_tags.TAG})\)")
 SHOWN = 2  # lines of code, and tests, that a card shows before it is opened
+FORMULA_END = "<!-- end of formula -->"
+FOLLOWED = re.compile(rf'(<span class="katex">(?:(?!{FORMULA_END}).)*){FORMULA_END}([,.;:!?)]*)', re.DOTALL)
 READER = "gfm+tex_math_dollars"
 
 
@@ -130,20 +133,21 @@ class Page:
         table["c"][0][1].append("symbols")
         for row in (row for body in bodies for row in body[3]):
             cells = [cell[4] for cell in row[1]]
-            self.table.add_row(formulas_in(cells[0]), codes_in(cells[1]) or codes_in(cells[0]))
+            self.table.add_row(formulas_in(cells[0]), identifiers_in(cells[1]) or identifiers_in(cells[0]))
 
     def _collect(self, element):
         if element["t"] == "Math":
             kind, tex = element["c"][0]["t"], element["c"][1].strip()
             tags = TAG.findall(tex)
-            bare = TAG.sub(" ", tex).strip()
+            bare, definitions = DEFINITION.subn(" ", TAG.sub(" ", tex).strip())
             if len(tags) > 1:
                 self.faults.add(self.name, f"two tags in one formula: ({tags[0]}), ({tags[1]})")
             for tag in tags:
                 self.equations[tag] = f"{self.url}#{tag}"
             marked = self.table.mark_tex(bare)
             element["place"] = len(self.formulas)
-            self.formulas.append({"tex": bare, "marked": marked, "display": kind == "DisplayMath", "tags": tags})
+            self.formulas.append({"tex": bare, "marked": marked, "display": kind == "DisplayMath"})
+            self.formulas[-1].update(tags=tags, is_definition=definitions > 0)
         elif element["t"] == "Strong":
             match = REFERENCE.fullmatch(text_of(element["c"]))
             if match:
@@ -169,6 +173,7 @@ class Page:
         # Whole phrases first, then the words and codes that are left of them.
         tree = {**self.tree, "blocks": walk(walk(blocks, self._visit_phrase), self._visit)}
         body = pandoc(["-f", "json", "-t", "html5", "--wrap=preserve", "--no-highlight"], json.dumps(tree))
+        body = FOLLOWED.sub(keep_together, body)
         return re.sub(r"(<table)(.*?</table>)", r'<div class="wide">\1\2</div>', body, flags=re.S)
 
     def _columns(self, blocks):
@@ -227,7 +232,8 @@ class Page:
                 self.faults.add(self.name, f"no test is named after ({tag})")
         if not in_code and not in_tests:
             return ""
-        # A test's own name says more than the tables that repeat the tag.
+        # A line that computes says more than a declaration, a test's own name more than a table that repeats the tag.
+        in_code = sorted(in_code, key=lambda place: self.sources.is_comment(*place))
         in_tests = sorted(in_tests, key=lambda test: test[2] == "")
         code = [f'<li class="code">{self._citation(*place)}</li>' for place in in_code]
         tests = [f'<li class="test">{self._proof(*test)}</li>' for test in in_tests]
@@ -242,7 +248,7 @@ class Page:
     def _proof(self, name, line, test):
         if not test:
             return self._place(name, line)
-        label = html.escape(re.sub(r"\s+:", ":", REFERENCE.sub("", test)).strip(" :"))
+        label = html.escape(re.sub(r"\s+([:,])", r"\1", REFERENCE.sub("", test)).strip(" :"))
         return f'<a class="test" href="{self.to_root}{program.url_of_source(name, line)}">{label}</a>'
 
     def _place(self, name, line):
@@ -280,9 +286,10 @@ class Page:
             self.faults.add(self.name, f"KaTeX: {result['error']}")
             return raw("")
         if not formula["display"]:
-            return raw(result["html"])
+            return raw(result["html"] + FORMULA_END)
         tag = "".join(formula["tags"])
-        anchor = f'<a class="tag" href="#{tag}">({tag})</a>' if tag else ""
+        note = "<small>definition</small>" if formula["is_definition"] else ""
+        anchor = f'<a class="tag" href="#{tag}">({tag}){note}</a>' if tag else ""
         name = f' id="{tag}"' if tag else ""
         return raw(f'<span class="equation"{name}><span class="formula">{result["html"]}</span>{anchor}</span>')
 
@@ -329,6 +336,17 @@ class Page:
         return self.to_root + f"files/{path}"
 
 
+def keep_together(match):
+    """Puts what follows a formula into its last unbreakable part: no line shall begin with a comma."""
+    formula, punctuation = match.groups()
+    last = formula.rfind('<span class="base">')
+    if not punctuation or last < 0:
+        return formula + punctuation
+    closing = "</span></span>"  # of .katex-html and of .katex
+    inner = formula[last:].removesuffix(closing)
+    return f'{formula[:last]}<span class="together">{inner}<span class="text">{punctuation}</span></span>{closing}'
+
+
 def folded(rows):
     """Rows of a list that are hidden until they are asked for."""
     return f"<details><summary>{len(rows)} more</summary><ul>{''.join(rows)}</ul></details>" if rows else ""
@@ -346,21 +364,27 @@ def formulas_in(cell):
     return found
 
 
-def codes_in(cell):
-    """The identifiers of a cell: the first code of each part that a comma or an "or" ends."""
-    found, free = [], True
+def identifiers_in(cell):
+    """For each part of a cell, between commas, its identifiers: the first code, and those after an "or"."""
+    parts, free = [[]], True
 
     def visit(element):
         nonlocal free
         if element["t"] == "Code" and free:
-            found.append(element["c"][1])
+            parts[-1].append(element["c"][1])
             free = False
+        elif element["t"] == "Str" and "," in element["c"]:
+            parts.append([])
+            free = True
         elif element["t"] == "Str":
-            free = free or element["c"].startswith(",") or element["c"] == "or"
+            # "`score`, in blocks" is one part.
+            if element["c"] == "in" and len(parts) > 1 and not parts[-1]:
+                parts.pop()
+            free = free or element["c"] == "or"
         return element
 
     walk(cell, visit)
-    return found
+    return parts if any(parts) else []
 
 
 def tags_in(block):

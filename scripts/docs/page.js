@@ -34,6 +34,24 @@ const sidebar = document.getElementById('sidebar');
 const here = sidebar.querySelector('[aria-current]');
 if (here) sidebar.scrollTop = here.offsetTop - sidebar.clientHeight / 3;
 
+// ---- formulas a little too wide for their column are set smaller; what is wider still can be scrolled
+
+const SMALLEST = 0.72;
+const SMALL = 0.85;
+const formulas = [...document.querySelectorAll('.formula')];
+
+function fitFormulas() {
+  formulas.forEach((formula) => { formula.style.fontSize = ''; });
+  const shares = formulas.map((formula) => formula.clientWidth / formula.scrollWidth);
+  formulas.forEach((formula, place) => {
+    const share = 0.99 * shares[place];
+    if (shares[place] < 1) formula.style.fontSize = `${share < SMALLEST ? SMALL : share}em`;
+  });
+}
+
+document.fonts.ready.then(fitFormulas);
+addEventListener('resize', () => requestAnimationFrame(fitFormulas));
+
 // ---- symbols: .sym carries one class s3 for each symbol it stands for
 
 const legend = document.getElementById('legend');

@@ -81,11 +81,15 @@ class Sources:
                 return start + 1
         return None
 
+    def is_comment(self, name, number):
+        return self.files[name][number - 1].lstrip().startswith("//")
+
     def code_beside(self, name, number):
         """The line of code that a citation speaks of: where its statement begins, or what follows a comment."""
         lines = [line.strip() for line in self.files[name]]
-        if lines[number - 1].startswith("//"):
-            following = next((line for line in range(number, len(lines)) if not lines[line].startswith("//")), number)
+        if self.is_comment(name, number):
+            passed = ("//", "template")
+            following = next((line for line in range(number, len(lines)) if not lines[line].startswith(passed)), 0)
             return following + 1 if is_code(lines[following]) else number
         for line in range(number, max(number - 8, 1), -1):
             before = check_tags.STRING.sub("", lines[line - 2]).partition("//")[0].strip()

@@ -96,14 +96,18 @@ class SymbolTable:
         self.aliases = {}  # a shorter key -> the numbers of the symbols it may stand for
         self.code = {}  # tokens of an identifier -> numbers
 
-    def add_row(self, symbols, identifiers):
-        """Pairs the symbols of a row with its identifiers: one to one if there are as many, else all with all."""
+    def add_row(self, symbols, parts):
+        """Pairs the symbols of a row with the parts of its second cell, each a list of identifiers."""
         numbers = [self._number(symbol) for symbol in symbols]
-        paired = len(symbols) == len(identifiers)
-        for place, identifier in enumerate(identifiers):
-            key = code_key(identifier)
-            if key:
-                self.code.setdefault(key, set()).update([numbers[place]] if paired else numbers)
+        if len(parts) == len(symbols):
+            pairs = [([number], part) for number, part in zip(numbers, parts)]
+        elif len(symbols) == 1 or all(parts):
+            pairs = [(numbers, part) for part in parts]
+        else:
+            pairs = []  # which of the symbols the identifiers are for, nobody can tell
+        for meant, identifiers in pairs:
+            for key in filter(None, map(code_key, identifiers)):
+                self.code.setdefault(key, set()).update(meant)
 
     def _number(self, tex):
         key = symbol_key(tex)
@@ -179,6 +183,8 @@ class SymbolTable:
 
     def _match_code(self, tokens, start):
         keys, best = [], (None, start + 1)
+        if tokens[start][0].isspace():
+            return best
         for place in range(start, len(tokens)):
             text, kind = tokens[place]
             if kind in ("comment", "string"):
