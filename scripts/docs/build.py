@@ -21,6 +21,7 @@ sys.path.append(str(HERE.parent))  # the gates know what a tag and a snippet are
 import chapters  # noqa: E402
 import check_tags  # noqa: E402
 import sources as program  # noqa: E402
+import tree  # noqa: E402
 
 # What a reader of docs/*.md wants first; pages that are not named here follow by name.
 FIRST = ["reading_order", "what_to_expect", "layout", "why", "adding_an_op", "performance"]
@@ -94,6 +95,17 @@ def notation_of(root):
     return found
 
 
+def equations_of(pages, faults):
+    """The address of every equation, by its tag."""
+    found = {}
+    for page in pages.values():
+        for tag, url in page.equations.items():
+            if tag in found:
+                faults.add(page.name, f"({tag}) is defined a second time, first in {found[tag]}")
+            found.setdefault(tag, url)
+    return found
+
+
 def check_cited(sources, equations, faults):
     for tags in (sources.in_code, sources.in_tests):
         for tag, places in tags.items():
@@ -134,16 +146,16 @@ def sections_of(page):
     for block in page.tree["blocks"]:
         if block["t"] == "Header":
             yield heading, anchor, " ".join(words)
-            heading, anchor, words = chapters.text_of(block), block["c"][1][0], []
+            heading, anchor, words = tree.text_of(block), block["c"][1][0], []
         else:
-            words.append(readable(chapters.text_of(block)))
+            words.append(readable(tree.text_of(block)))
     yield heading, anchor, " ".join(words)
 
 
 def readable(text):
     """TeX without its signs: what somebody may type into the search."""
     text = re.sub(r"\\(?:tag|text|mathrm)\{([^}]*)\}", r" \1 ", text)
-    return " ".join(re.sub(r"[\\{}$&]|\b(?:frac|left|right|qquad|quad|htmlClass)\b", " ", text).split())
+    return " ".join(re.sub(r"[\\{}$&]|\b(?:frac|left|right|qquad|quad|cdot|dots|hat|bar|tilde|mathbf|[bB]ig)\b", " ", text).split())
 
 
 def search_index(parts, pages, sources):
@@ -212,9 +224,7 @@ def build(root, out):
     pages = read_pages(parts, sources, faults)
     if faults:
         return faults, ""
-    equations = {}
-    for page in pages.values():
-        equations.update(page.equations)
+    equations = equations_of(pages, faults)
     check_cited(sources, equations, faults)
     rendered = iter(render([formula for page in pages.values() for formula in page.formulas], katex))
 

@@ -6,19 +6,15 @@ tagged equations stand in the right one, beside the block to which they belong.
 
 import html
 import json
-import pathlib
 import posixpath
 import re
-import subprocess
 
 import check_snippets
-import check_tags
 import sources as program
 import symbols
+from tree import REFERENCE, TAG, formulas_in, identifiers_in, pandoc, raw, tags_in, text_of, walk
 
-TAG = re.compile(rf"\s*\\tag\{{({check_tags.TAG})\}}\s*")
 DEFINITION = re.compile(r"\s*(?:\\q?quad)?\s*\\text\{\[definition\]\}\s*")
-REFERENCE = re.compile(rf"\(({check_tags.TAG})\)")
 SHOWN = 2  # lines of code, and tests, that a card shows before it is opened
 FORMULA_END = "<!-- end of formula -->"
 FOLLOWED = re.compile(rf'(<span class="katex">(?:(?!{FORMULA_END}).)*){FORMULA_END}([,.;:!?)]*)', re.DOTALL)
@@ -30,45 +26,6 @@ class Faults(list):
 
     def add(self, place, words):
         self.append(f"{place}: {words}")
-
-
-def pandoc(arguments, text):
-    result = subprocess.run(["pandoc", *arguments], input=text, capture_output=True, encoding="utf-8", check=False)
-    if result.returncode or result.stderr:
-        raise SystemExit(f"pandoc {' '.join(arguments)}: {result.stderr.strip()}")
-    return result.stdout
-
-
-def raw(text, kind="RawInline"):
-    return {"t": kind, "c": ["html", text]}
-
-
-def walk(node, visit):
-    """Replaces every element of pandoc's tree, from the leaves up, by what visit(element) returns."""
-    if isinstance(node, list):
-        return [walk(child, visit) for child in node]
-    if isinstance(node, dict):
-        node = {key: walk(value, visit) for key, value in node.items()}
-        return visit(node) if "t" in node else node
-    return node
-
-
-def text_of(node):
-    """The words of a part of the tree."""
-    words = []
-
-    def visit(element):
-        kind, content = element["t"], element.get("c")
-        if kind == "Str":
-            words.append(content)
-        elif kind in ("Space", "SoftBreak", "LineBreak"):
-            words.append(" ")
-        elif kind in ("Code", "Math", "CodeBlock"):
-            words.append(content[1])
-        return element
-
-    walk(node, visit)
-    return "".join(words)
 
 
 def place_of_page(name):
@@ -172,7 +129,7 @@ class Page:
         blocks = self._columns(self.tree["blocks"])
         # Whole phrases first, then the words and codes that are left of them.
         tree = {**self.tree, "blocks": walk(walk(blocks, self._visit_phrase), self._visit)}
-        body = pandoc(["-f", "json", "-t", "html5", "--wrap=preserve", "--no-highlight"], json.dumps(tree))
+        body = pandoc(["-f", "json", "-t", "html5", "--wrap=preserve"], json.dumps(tree))
         body = FOLLOWED.sub(keep_together, body)
         return re.sub(r"(<table)(.*?</table>)", r'<div class="wide">\1\2</div>', body, flags=re.S)
 
@@ -233,7 +190,7 @@ class Page:
         if not in_code and not in_tests:
             return ""
         # A line that computes says more than a declaration, a test's own name more than a table that repeats the tag.
-        in_code = sorted(in_code, key=lambda place: self.sources.is_comment(*place))
+        in_code = sorted(in_code, key=lambda place: self.sources.is_declaration(*place))
         in_tests = sorted(in_tests, key=lambda test: test[2] == "")
         code = [f'<li class="code">{self._citation(*place)}</li>' for place in in_code]
         tests = [f'<li class="test">{self._proof(*test)}</li>' for test in in_tests]
@@ -261,6 +218,8 @@ class Page:
             return self._formula(element["place"])
         if kind == "Code":
             return self._code(content[1])
+        if kind == "CodeBlock":
+            return self._block_of_code(*content)
         if kind == "Str" and REFERENCE.search(content):
             return raw(self._references(content))
         if kind in ("Link", "Image"):
@@ -292,6 +251,12 @@ class Page:
         anchor = f'<a class="tag" href="#{tag}">({tag}){note}</a>' if tag else ""
         name = f' id="{tag}"' if tag else ""
         return raw(f'<span class="equation"{name}><span class="formula">{result["html"]}</span>{anchor}</span>')
+
+    def _block_of_code(self, attributes, code):
+        """Code that is in no file."""
+        suffix = {"cpp": ".cpp", "python": ".py", "sh": ".sh", "bash": ".sh"}.get((attributes[1] or [""])[0], "")
+        lines = self.highlighter.highlight(code.splitlines(), suffix) if suffix else [html.escape(code, quote=False)]
+        return raw(f"<pre><code>{chr(10).join(lines)}</code></pre>", "RawBlock")
 
     def _code(self, code):
         """Code in prose: a link if it names a file, else its symbols marked."""
@@ -350,57 +315,3 @@ def keep_together(match):
 def folded(rows):
     """Rows of a list that are hidden until they are asked for."""
     return f"<details><summary>{len(rows)} more</summary><ul>{''.join(rows)}</ul></details>" if rows else ""
-
-
-def formulas_in(cell):
-    found = []
-
-    def visit(element):
-        if element["t"] == "Math":
-            found.append(element["c"][1])
-        return element
-
-    walk(cell, visit)
-    return found
-
-
-def identifiers_in(cell):
-    """For each part of a cell, between commas, its identifiers: the first code, and those after an "or"."""
-    parts, free = [[]], True
-
-    def visit(element):
-        nonlocal free
-        if element["t"] == "Code" and free:
-            parts[-1].append(element["c"][1])
-            free = False
-        elif element["t"] == "Str" and "," in element["c"]:
-            parts.append([])
-            free = True
-        elif element["t"] == "Str":
-            # "`score`, in blocks" is one part.
-            if element["c"] == "in" and len(parts) > 1 and not parts[-1]:
-                parts.pop()
-            free = free or element["c"] == "or"
-        return element
-
-    walk(cell, visit)
-    return parts if any(parts) else []
-
-
-def tags_in(block):
-    """The tags that a block defines, in order."""
-    found = []
-
-    def visit(element):
-        if element["t"] == "Math":
-            found.extend(TAG.findall(element["c"][1]))
-        elif element["t"] == "Strong":
-            found.extend(REFERENCE.findall(text_of(element["c"])))
-        return element
-
-    walk(block, visit)
-    return found
-
-
-def is_chapter(name):
-    return pathlib.PurePosixPath(name).parent.as_posix() == "docs/derivations"

@@ -32,7 +32,7 @@ document.getElementById('content').addEventListener('click', () => openMenu(fals
 
 const sidebar = document.getElementById('sidebar');
 const here = sidebar.querySelector('[aria-current]');
-if (here) sidebar.scrollTop = here.offsetTop - sidebar.clientHeight / 3;
+if (here && here.offsetTop > sidebar.clientHeight) sidebar.scrollTop = here.offsetTop - sidebar.clientHeight / 2;
 
 // ---- formulas a little too wide for their column are set smaller; what is wider still can be scrolled
 

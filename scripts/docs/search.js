@@ -41,7 +41,7 @@ function score(entry, words) {
 // The words around the first match.
 function excerpt(entry, words) {
   const at = Math.max(0, ...words.map((word) => entry.inText.indexOf(word)));
-  const start = Math.max(0, at - 40);
+  const start = at < 40 ? 0 : entry.text.indexOf(' ', at - 40) + 1;
   return (start > 0 ? '… ' : '') + entry.text.slice(start, start + 140);
 }
 

@@ -84,6 +84,9 @@ class Sources:
     def is_comment(self, name, number):
         return self.files[name][number - 1].lstrip().startswith("//")
 
+    def is_declaration(self, name, number):
+        return name.endswith(".h") and self.is_comment(name, number)
+
     def code_beside(self, name, number):
         """The line of code that a citation speaks of: where its statement begins, or what follows a comment."""
         lines = [line.strip() for line in self.files[name]]
@@ -139,8 +142,10 @@ class Highlighter:
     def lines(self, name, first=1, last=None):
         """The HTML of lines first..last of a file."""
         wanted = self.sources.files[name][first - 1 : last]
-        suffix = pathlib.PurePosixPath(name).suffix
-        return [self.table.mark_code(tokens) for tokens in tokens_of(wanted, suffix, self._link)]
+        return self.highlight(wanted, pathlib.PurePosixPath(name).suffix)
+
+    def highlight(self, lines, suffix):
+        return [self.table.mark_code(tokens) for tokens in tokens_of(lines, suffix, self._link)]
 
     def _link(self, kind, text):
         if kind == "include":

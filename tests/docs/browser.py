@@ -15,6 +15,8 @@ PATIENCE = 60  # seconds for an answer; far more than a page needs
 class Browser:
     """One tab. Use as a context manager; events that arrive meanwhile collect in `events`."""
 
+    session = None
+
     def __enter__(self):
         program = next(filter(None, map(shutil.which, PROGRAMS)), None)
         if program is None:
@@ -31,8 +33,6 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         return self
-
-    session = None
 
     def _start(self, command):
         """Chromium reads from its descriptor 3 and writes to 4."""

@@ -47,6 +47,7 @@ BUILD_FAULTS = [
     ("docs/derivations/01_double.md", "y = 2 x", r"y = \frac{2 x", "a formula that pandoc does not read"),
     ("docs/derivations/01_double.md", "See (DBL.1)", "See (DBL.7)", "(DBL.7) is defined in no chapter"),
     ("docs/derivations/01_double.md", r"\tag{DBL.1}", r"\tag{DBL.1} \tag{DBL.2}", "two tags in one formula"),
+    ("README.md", "# Small", "# Small\n\n**(DBL.1)**", "(DBL.1) is defined a second time"),
     ("docs/derivations/01_double.md", "../../README.md", "../READYOU.md", "a link to docs/READYOU.md"),
     ("nn/double.cpp", "return y;", "return y;  // (DBL.9)", "(DBL.9) is defined in no chapter"),
     ("tests/test_double.cpp", "(DBL.1)", "", "no test is named after (DBL.1)"),

@@ -100,7 +100,7 @@ run_on bare build
 grep -q 'install -y --no-install-recommends g++ libfmt-dev zlib1g-dev nlohmann-json3-dev libcli11-dev libstb-dev$' \
   "$scratch/calls" || fail "a bare machine gets a compiler"
 
-# The site: its tools are programs. Fedora has no KaTeX and takes it from npm.
+# The site: its tools are programs. On Fedora KaTeX comes from npm.
 machine writer 0 none
 for tool in python3 node; do program writer $tool <<<'exit 0'; done
 run_on writer --print docs browser
