@@ -113,7 +113,14 @@ class Page:
             self.faults.add(self.name, f"a formula that pandoc does not read as one: {element['c']}")
         elif element["t"] in ("Link", "Image"):
             self.linked.append(self._path_of(element["c"][2][0]))
+        elif element["t"] in ("RawInline", "RawBlock"):
+            element["c"][1] = re.sub(r'\b(src|href)="([^"]*)"', self._html_address, element["c"][1])
         return element
+
+    def _html_address(self, match):
+        """An address in HTML that stands in the Markdown, as in <img src="docs/images/a.png" width="300">."""
+        self.linked.append(self._path_of(match.group(2)))
+        return f'{match.group(1)}="{self._target(match.group(2))}"'
 
     def _path_of(self, url):
         """The file that a relative link names, seen from the root."""

@@ -32,7 +32,9 @@ $$
 See (DBL.1), [the start](../../README.md) and *(DBL.1) twice*.
 """
 SMALL = {
-    "README.md": "# Small\n\n[one](docs/derivations/01_double.md), [code](nn/double.cpp)\n",
+    "README.md": "# Small\n\n[one](docs/derivations/01_double.md), [code](nn/double.cpp)\n\n"
+    '<img alt="" src="docs/a.svg" width="30">\n',
+    "docs/a.svg": "<svg/>\n",
     "docs/derivations/01_double.md": CHAPTER,
     "nn/double.cpp": "double twice(double x) {\n  const double y = 2 * x;  // (DBL.1)\n  return y;\n}\n",
     "tests/test_double.cpp": 'TEST_CASE("(DBL.1) twice") {}\n',
@@ -48,6 +50,7 @@ BUILD_FAULTS = [
     ("docs/derivations/01_double.md", "See (DBL.1)", "See (DBL.7)", "(DBL.7) is defined in no chapter"),
     ("docs/derivations/01_double.md", r"\tag{DBL.1}", r"\tag{DBL.1} \tag{DBL.2}", "two tags in one formula"),
     ("README.md", "# Small", "# Small\n\n**(DBL.1)**", "(DBL.1) is defined a second time"),
+    ("README.md", "docs/a.svg", "docs/b.svg", "a link to docs/b.svg, which is not there"),
     ("docs/derivations/01_double.md", "../../README.md", "../READYOU.md", "a link to docs/READYOU.md"),
     ("nn/double.cpp", "return y;", "return y;  // (DBL.9)", "(DBL.9) is defined in no chapter"),
     ("tests/test_double.cpp", "(DBL.1)", "", "no test is named after (DBL.1)"),
@@ -117,6 +120,7 @@ def test_build(scratch, tally):
         write(root, name, text)
     status, lines = run_build(root)
     tally.expect("a small site", "2 pages, 2 source files, 1 equations", lines if status == 0 else [])
+    tally.expect("its links", "no fault", list(check_site.check_links(root / "site", ["index.html"])) or ["no fault"])
     for name, text, replacement, complaint in BUILD_FAULTS:
         assert text in SMALL[name], (name, text)
         write(root, name, SMALL[name].replace(text, replacement))
