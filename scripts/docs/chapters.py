@@ -175,7 +175,7 @@ class Page:
         first = runs[0][0] if runs else 1
         url = self.to_root + program.url_of_source(name, first)
         caption = f'<figcaption><a href="{url}">{name}:{first}</a></figcaption>'
-        return f'<figure class="snippet">{caption}<pre><code>{chr(10).join(rows)}</code></pre></figure>'
+        return f'<figure class="snippet">{caption}<pre><code>{"".join(rows)}</code></pre></figure>'
 
     def _indent(self, name, runs):
         """The blanks that all lines of a snippet begin with; the page has no room for them."""

@@ -67,11 +67,13 @@ class Sources:
                     self._index_strings(name, number, line)
 
     def _index_strings(self, name, number, line):
+        # A long name stands on the line after its TEST_CASE(.
+        is_name = "TEST_CASE" in line or self.files[name][max(number - 2, 0)].rstrip().endswith("TEST_CASE(")
         for text in check_tags.STRING.findall(line):
-            if "TEST_CASE" in line:
+            if is_name:
                 self.tests[text[1:-1]] = name, number
             for tag in dict.fromkeys(check_tags.CITED.findall(text)):
-                self.in_tests[tag].append((name, number, text[1:-1] if "TEST_CASE" in line else ""))
+                self.in_tests[tag].append((name, number, text[1:-1] if is_name else ""))
 
     def find(self, name, run):
         """The number of the first line of `run` in file `name`; None if it is not there (any more)."""
