@@ -86,12 +86,12 @@ def read_pages(parts, sources, faults):
     return pages
 
 
-def notation_of(root):
-    """The tags whose line says [definition]: nothing has to compute or prove them."""
-    found = set()
+def marks_of(root):
+    """tag -> the mark on its line, as in check_tags: of a [definition] nobody asks a proof, of a [step] no code."""
+    found = {}
     for _, line in check_tags.lines_of(root, ["docs/derivations"], {".md"}):
-        if "[definition]" in line:
-            found.update(first or second for first, second in check_tags.DEFINED.findall(line))
+        mark = next((mark for mark in tree.MARKS if f"[{mark}]" in line), None)
+        found.update((first or second, mark) for first, second in check_tags.DEFINED.findall(line) if mark)
     return found
 
 
@@ -229,9 +229,9 @@ def build(root, out):
     rendered = iter(render([formula for page in pages.values() for formula in page.formulas], katex))
 
     site = Site(out, parts, pages)
-    notation = notation_of(root)
+    marks = marks_of(root)
     for name, page in pages.items():
-        body = page.write([next(rendered) for _ in page.formulas], equations, notation)
+        body = page.write([next(rendered) for _ in page.formulas], equations, marks)
         kind = "reading" if page.has_columns else ""
         site.page(page.url, page.title, body, kind, neighbours(parts, pages, name, page.to_root))
     for name in sources.files:

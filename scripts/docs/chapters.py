@@ -12,9 +12,8 @@ import re
 import check_snippets
 import sources as program
 import symbols
-from tree import REFERENCE, TAG, formulas_in, identifiers_in, pandoc, raw, tags_in, text_of, walk
+from tree import MARK, REFERENCE, TAG, formulas_in, identifiers_in, pandoc, raw, tags_in, text_of, walk
 
-DEFINITION = re.compile(r"\s*(?:\\q?quad)?\s*\\text\{\[definition\]\}\s*")
 SHOWN = 2  # lines of code, and tests, that a card shows before it is opened
 FORMULA_END = "<!-- end of formula -->"
 FOLLOWED = re.compile(rf'(<span class="katex">(?:(?!{FORMULA_END}).)*){FORMULA_END}([,.;:!?)]*)', re.DOTALL)
@@ -96,7 +95,8 @@ class Page:
         if element["t"] == "Math":
             kind, tex = element["c"][0]["t"], element["c"][1].strip()
             tags = TAG.findall(tex)
-            bare, definitions = DEFINITION.subn(" ", TAG.sub(" ", tex).strip())
+            mark = MARK.search(tex)
+            bare = MARK.sub(" ", TAG.sub(" ", tex)).strip()
             if len(tags) > 1:
                 self.faults.add(self.name, f"two tags in one formula: ({tags[0]}), ({tags[1]})")
             for tag in tags:
@@ -104,7 +104,7 @@ class Page:
             marked = self.table.mark_tex(bare)
             element["place"] = len(self.formulas)
             self.formulas.append({"tex": bare, "marked": marked, "display": kind == "DisplayMath"})
-            self.formulas[-1].update(tags=tags, is_definition=definitions > 0)
+            self.formulas[-1].update(tags=tags, mark=mark.group(1) if mark else "")
         elif element["t"] == "Strong":
             match = REFERENCE.fullmatch(text_of(element["c"]))
             if match:
@@ -129,9 +129,9 @@ class Page:
 
     # ---- writing
 
-    def write(self, rendered, equations, notation):
-        """The HTML of the page's body; `rendered` are its formulas, `equations` the anchors of all chapters."""
-        self.rendered, self.all_equations, self.notation = rendered, equations, notation
+    def write(self, rendered, equations, marks):
+        """The HTML of the page's body, given its formulas, and for all tags their addresses and their marks."""
+        self.rendered, self.all_equations, self.marks = rendered, equations, marks
         self.highlighter = program.Highlighter(self.sources, self.to_root, equations, self.table)
         blocks = self._columns(self.tree["blocks"])
         # Whole phrases first, then the words and codes that are left of them.
@@ -189,11 +189,10 @@ class Page:
     def _card(self, tag):
         """Who computes an equation and who proves it: with links to the lines."""
         in_code, in_tests = self.sources.in_code.get(tag, []), self.sources.in_tests.get(tag, [])
-        if tag not in self.notation:
-            if not in_code:
-                self.faults.add(self.name, f"no comment of the code cites ({tag})")
-            if not in_tests:
-                self.faults.add(self.name, f"no test is named after ({tag})")
+        if not in_code and tag not in self.marks:
+            self.faults.add(self.name, f"no comment of the code cites ({tag})")
+        if not in_tests and self.marks.get(tag) != "definition":
+            self.faults.add(self.name, f"no test is named after ({tag})")
         if not in_code and not in_tests:
             return ""
         # A line that computes says more than a declaration, a test's own name more than a table that repeats the tag.
@@ -254,7 +253,7 @@ class Page:
         if not formula["display"]:
             return raw(result["html"] + FORMULA_END)
         tag = "".join(formula["tags"])
-        note = "<small>definition</small>" if formula["is_definition"] else ""
+        note = f"<small>{formula['mark']}</small>" if formula["mark"] else ""
         anchor = f'<a class="tag" href="#{tag}">({tag}){note}</a>' if tag else ""
         name = f' id="{tag}"' if tag else ""
         return raw(f'<span class="equation"{name}><span class="formula">{result["html"]}</span>{anchor}</span>')

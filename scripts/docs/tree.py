@@ -7,6 +7,8 @@ import check_tags
 
 TAG = re.compile(rf"\s*\\tag\{{({check_tags.TAG})\}}\s*")
 REFERENCE = re.compile(rf"\(({check_tags.TAG})\)")
+MARKS = ("definition", "step")
+MARK = re.compile(rf"\s*(?:\\q?quad)?\s*\\text\{{\[({'|'.join(MARKS)})\]\}}\s*")
 
 
 def pandoc(arguments, text):

@@ -29,10 +29,12 @@ window.inkCheck = {
     for (const equation of document.querySelectorAll('.equation[id]')) {
       if (!equation.querySelector(`a.tag[href="#${equation.id}"]`)) found.push(`(${equation.id}) shows no tag`);
       const card = document.querySelector(`.card[data-tag="${equation.id}"]`);
-      if (equation.querySelector('.tag small')) continue;
+      const mark = equation.querySelector('.tag small');
+      if (mark && mark.textContent === 'definition') continue;
+      const leads = (place) => card.querySelector(place) !== null;
       if (!card) found.push(`(${equation.id}) has no card`);
-      else if (!card.querySelector('.code a.place[href*="src/"]')) found.push(`(${equation.id}) leads to no code`);
-      else if (!card.querySelector('.test a[href*="src/tests/"]')) found.push(`(${equation.id}) leads to no test`);
+      else if (!mark && !leads('.code a.place[href*="src/"]')) found.push(`(${equation.id}) leads to no code`);
+      else if (!leads('.test a[href*="src/tests/"]')) found.push(`(${equation.id}) leads to no test`);
     }
     return found;
   },

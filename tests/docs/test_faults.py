@@ -53,6 +53,8 @@ BUILD_FAULTS = [
     ("README.md", "docs/a.svg", "docs/b.svg", "a link to docs/b.svg, which is not there"),
     ("docs/derivations/01_double.md", "../../README.md", "../READYOU.md", "a link to docs/READYOU.md"),
     ("nn/double.cpp", "return y;", "return y;  // (DBL.9)", "(DBL.9) is defined in no chapter"),
+    ("docs/derivations/01_double.md", "See (DBL.1)", r"$$z = y \tag{DBL.2}$$", "no comment of the code cites (DBL.2)"),
+    ("docs/derivations/01_double.md", "See (DBL.1)", r"$$z \text{[step]} \tag{DBL.2}$$", "no test is named after (DBL.2)"),
     ("tests/test_double.cpp", "(DBL.1)", "", "no test is named after (DBL.1)"),
 ]
 
@@ -68,6 +70,8 @@ SITE_FAULTS = [
     (CHAPTER_PAGE, "</h1>", '</h1><div style="width: 500px">x</div>', "wider than its screen of 390"),
     (CHAPTER_PAGE, "</h1>", '</h1><p style="color: #888">x</p>', "contrast"),
     (CHAPTER_PAGE, 'data-tag="GN.4"', "", "(GN.4) has no card"),
+    (CHAPTER_PAGE, 'place" title="', 'plaice" title="', "(GN.4) leads to no code"),
+    (CHAPTER_PAGE, "src/tests/", "src/", "(GN.4) leads to no test"),
     (CHAPTER_PAGE, 'href="#GN.4"', "", "(GN.4) shows no tag"),
     (CHAPTER_PAGE, "katex.min.css", "katex.max.css", "console:"),
     (CHAPTER_PAGE, 'class="enclosing sym s', 'class="enclosing symbol s', "symbol of the table is"),
