@@ -155,7 +155,8 @@ def sections_of(page):
 def readable(text):
     """TeX without its signs: what somebody may type into the search."""
     text = re.sub(r"\\(?:tag|text|mathrm)\{([^}]*)\}", r" \1 ", text)
-    return " ".join(re.sub(r"[\\{}$&]|\b(?:frac|left|right|qquad|quad|cdot|dots|hat|bar|tilde|mathbf|[bB]ig)\b", " ", text).split())
+    signs = r"[\\{}$&]|\b(?:frac|left|right|qquad|quad|cdot|dots|hat|bar|tilde|mathbf|[bB]ig)\b"
+    return " ".join(re.sub(signs, " ", text).split())
 
 
 def search_index(parts, pages, sources):

@@ -212,7 +212,8 @@ class Page:
         if not test:
             return self._place(name, line)
         label = html.escape(re.sub(r"\s+([:,])", r"\1", REFERENCE.sub("", test)).strip(" :"))
-        return f'<a class="test" href="{self.to_root}{program.url_of_source(name, line)}">{label}</a>'
+        url = self.to_root + program.url_of_source(name, line)
+        return f'<a class="test" title="{html.escape(test)}" href="{url}">{label}</a>'
 
     def _place(self, name, line):
         url = self.to_root + program.url_of_source(name, line)
@@ -242,8 +243,11 @@ class Page:
             tag = text_of(content).strip("()")
             return raw(f'<a class="tag" id="{tag}" href="#{tag}">({tag})</a>')
         if kind == "Link":
-            content[1] = walk(content[1], lambda inner: raw(self._marked(inner["c"][1])) if inner["t"] == "Code" else inner)
+            content[1] = walk(content[1], self._visit_linked)
         return element
+
+    def _visit_linked(self, element):
+        return raw(self._marked(element["c"][1])) if element["t"] == "Code" else element
 
     def _formula(self, place):
         formula, result = self.formulas[place], self.rendered[place]

@@ -1,4 +1,4 @@
-"""Pandoc's tree of a page, as its JSON: reading it, writing it, walking through it and asking what is in a part of it."""
+"""Pandoc's tree of a page, as its JSON: to read it, to walk through it, to ask what is in a part of it."""
 
 import re
 import subprocess
