@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a target of the Makefile needs and the machine lacks.
 #
-#   scripts/install_deps.sh [--print] GROUP...      GROUP: build, test, check, coverage
+#   scripts/install_deps.sh [--print] GROUP...      GROUP: build, test, check, coverage, docs, browser
 #
 # It looks for headers and programs, not for packages, so it needs no network when everything is there. With apt-get it
 # installs (through sudo when not root); elsewhere, or with --print, it prints the commands and ends with status 1.
@@ -26,6 +26,11 @@ check    clang-tidy             clang-tidy          clang-tools-extra      clang
 check    clang:omp.h            libomp-dev          libomp-devel           openmp         libomp
 check    python3                python3             python3                python         python3
 coverage gcovr                  gcovr               gcovr                  gcovr          gcovr
+docs     python3                python3             python3                python         python3
+docs     pandoc                 pandoc              pandoc                 pandoc-cli     pandoc
+docs     katex                  katex               nodejs-npm             katex          katex
+docs     node                   nodejs              nodejs                 nodejs         node
+browser  chromium               chromium            chromium               chromium       chromium
 '
 
 print_only=no
@@ -33,12 +38,12 @@ groups=()
 for argument in "$@"; do
   case $argument in
     --print) print_only=yes ;;
-    build | test | check | coverage) groups+=("$argument") ;;
+    build | test | check | coverage | docs | browser) groups+=("$argument") ;;
     *) groups=() && break ;;
   esac
 done
 if [ ${#groups[@]} -eq 0 ]; then
-  echo "usage: $0 [--print] build|test|check|coverage ..." >&2
+  echo "usage: $0 [--print] build|test|check|coverage|docs|browser ..." >&2
   exit 2
 fi
 
@@ -72,6 +77,7 @@ is_there() {
     # GCC brings its own omp.h; without a compiler g++ is what we install.
     '<omp.h>') [ -z "$compiler" ] || have_header omp.h ;;
     '<'*) have_header "$(tr -d '<>' <<<"$1")" ;;
+    chromium) have chromium || have chromium-browser || have google-chrome ;;
     clang:*) have_clang_header "${1#clang:}" ;;
     *) have "$1" ;;
   esac
@@ -96,6 +102,7 @@ print_commands() {
   done
   echo "Debian, Ubuntu:  sudo apt-get update && sudo apt-get install -y ${apt[*]}"
   echo "Fedora:          sudo dnf install -y ${dnf[*]}"
+  case " ${dnf[*]} " in *" nodejs-npm "*) echo "Fedora, KaTeX:   sudo npm install -g katex" ;; esac
   echo "Arch:            sudo pacman -S --needed ${pacman[*]}"
   if [ ${#formulae[@]} -gt 0 ]; then echo "macOS:           brew install ${formulae[*]}"; fi
   if [ $stb = yes ]; then
