@@ -245,6 +245,19 @@ TEST_CASE("(WINO.8) mistake: the divisors left out") {
   CHECK(std::fabs((powers * products)(0, 0) - expected(0, 0)) > 0.05 * largest(expected));
 }
 
+TEST_CASE("conv2d, norm_conv2d: an empty batch has an empty result and no gradient") {
+  const Variable x(Tensor::zeros({0, 8, 8, 16}), true), w(Tensor::ones({16, 3, 3, 16}), true);
+  const Variable gamma(Tensor::ones({16}), true), beta(Tensor::zeros({16}), true);
+  const Tensor dy = Tensor::zeros({0, 8, 8, 16});
+  for (const bool fused : {false, true}) {
+    const Variable y = fused ? norm_conv2d(x, gamma, beta, {.groups = 4}, w, {.padding = 1})
+                             : conv2d(x, w, {.padding = 1});
+    CHECK(y.shape() == dy.shape());
+    y.backward(dy);
+    CHECK(equal(w.gradient(), Tensor::zeros(w.shape())));
+  }
+}
+
 // The relative rms error of a tile in float, over many draws.
 double error_in_float(const Transforms& t) {
   using Rounded = MatrixOf<float>;

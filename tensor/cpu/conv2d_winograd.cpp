@@ -10,7 +10,7 @@ using namespace winograd;
 
 bool suits_winograd(const DirectConv& conv) {
   return conv.kernel_h == 3 && conv.kernel_w == 3 && conv.stride == 1 && conv.c_in % kLanes == 0 &&
-         conv.c_out % kLanes == 0 && conv.c_in > 0;
+         conv.c_out % kLanes == 0 && conv.c_in > 0 && conv.n * conv.rows * conv.columns > 0;
 }
 
 // u = G g G^T for every pair of channels.

@@ -1,5 +1,5 @@
 // Convolution by Winograd's F(4 x 4, 3 x 3): a quarter of the multiplications. (WINO.2) along both
-// axes; its rounding error is two to three times that of the direct sum, and (WINO.9) bounds it.
+// axes; (WINO.9) bounds its rounding error.
 #pragma once
 
 #include "tensor/cpu/winograd_tiles.h"
@@ -7,7 +7,7 @@
 namespace ink::cpu {
 
 // Whether a convolution is one for Winograd: 3 x 3 at stride 1, between channels that fill whole
-// vectors.
+// vectors, of at least one pixel.
 bool suits_winograd(const DirectConv& conv);
 
 // As convolve_direct, for sizes that suit.
