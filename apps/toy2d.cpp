@@ -4,6 +4,7 @@
 #include "apps/support/plane_picture.h"
 #include "apps/support/program.h"
 #include "apps/support/toy_network.h"
+#include "apps/support/waiting.h"
 #include "diffusion/loss.h"
 #include "nn/optim/adamw.h"
 #include "nn/optim/ema.h"
@@ -139,6 +140,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace ink::apps;
+  sleep_while_waiting(argv);
   return run_program("toy2d", [&] {
     Options options;
     CLI::App app("Learns eps on points of the plane and compares it with the closed form.");

@@ -3,6 +3,7 @@
 #include "apps/support/monitor.h"
 #include "apps/support/start.h"
 #include "apps/support/training_data.h"
+#include "apps/support/waiting.h"
 
 namespace ink::apps {
 namespace {
@@ -55,6 +56,7 @@ int run(const TrainOptions& options, const Command& command) {
 
 int main(int argc, char** argv) {
   using namespace ink::apps;
+  sleep_while_waiting(argv);
   return run_program("train_mnist", [&] {
     const auto options = parse_train_options(argc, argv);
     return options ? run(*options, Command(argc, argv)) : 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/support/waiting.h"
 #include "bench/kernels.h"
 #include "bench/ops.h"
 #include "bench/peak.h"
@@ -91,6 +92,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ink::apps::sleep_while_waiting(argv);
   try {
     return run(argc, argv);
   } catch (const ink::Error& error) {
