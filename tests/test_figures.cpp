@@ -1,0 +1,548 @@
+// The figures of the derivations: what is drawn against the closed form.
+#include <algorithm>
+#include <array>
+#include <numbers>
+
+#include "apps/figures/failures.h"
+#include "apps/figures/figures.h"
+#include "apps/support/mixture.h"
+#include "autograd/ops.h"
+#include "io/image.h"
+#include "tests/support/diffusion.h"
+#include "tests/support/gaussian_data.h"
+
+namespace ink::test {
+namespace {
+
+using apps::Drawn;
+using apps::Figure;
+using apps::Points;
+
+constexpr double kDrawn = 1e-12;
+const double kReal = 4 * kEpsilonOfReal;
+
+// Checks y = f(x) at every point that is drawn, relative to the larger of f(x) and `scale`.
+template <class F>
+void check_curve(const Figure& figure, const char* panel, const char* name, const F& f,
+                 double tolerance, double scale = 0) {
+  const Points& points = figure.drawn(panel, name).points;
+  CHECK(points.size() >= 2);
+  for (const auto& [x, y] : points) {
+    const double expected = f(x);
+    check_near(y, expected, tolerance * std::max(std::fabs(expected), scale), name);
+  }
+}
+
+double linear_alpha_bar(double t) {
+  double product = 1;
+  for (int i = 1; i <= static_cast<int>(t); ++i)
+    product *= 1 - (1e-4 + (0.02 - 1e-4) * (i - 1) / 999);
+  return product;
+}
+double linear_beta(double t) { return 1e-4 + (0.02 - 1e-4) * (t - 1) / 999; }
+
+double normal(double x, double mean, double variance) {
+  return std::exp(-(x - mean) * (x - mean) / (2 * variance)) /
+         std::sqrt(2 * std::numbers::pi * variance);
+}
+
+// The integral of a curve that is drawn at even distances.
+double area(const Points& points) {
+  double sum = 0;
+  for (const auto& point : points) sum += point.y;
+  return sum * (points[1].x - points[0].x);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("figures");
+
+// ---- Part II ---------------------------------------------------------------------------------
+
+TEST_CASE("figure schedules: (FWD.3) (FWD.5) (FWD.7) (FWD.8) (POST.2)") {
+  const Figure figure = apps::draw_schedules();
+  const char* const power = "ᾱₜ: what is left of the image's power";
+  check_curve(figure, power, "linear", linear_alpha_bar, kDrawn);
+  const auto cosine = [](double t) {
+    const auto f = [](double s) {
+      return std::pow(std::cos((s / 1000 + 0.008) / 1.008 * std::numbers::pi / 2), 2);
+    };
+    // At T the clip leaves a thousandth of the time before.
+    return t < 1000 ? f(t) / f(0) : 0.001 * f(999) / f(0);
+  };
+  check_curve(figure, power, "cosine", cosine, 1e-9);
+  const char* const snr = "SNR(t) = ᾱₜ / (1 − ᾱₜ)";
+  check_curve(
+      figure, snr, "linear", [](double t) { return 1 / (1 / linear_alpha_bar(t) - 1); }, 1e-9);
+  check_curve(
+      figure, snr, "cosine", [&](double t) { return 1 / (1 / cosine(t) - 1); }, 1e-8);
+  const char* const step = "βₜ: the variance of a step";
+  check_curve(figure, step, "linear", linear_beta, kDrawn);
+  CHECK(figure.drawn(step, "cosine").points.back().y == 0.999);
+  const char* const ratio = "β̃ₜ / βₜ: the posterior's variance beside it";
+  check_curve(
+      figure, ratio, "linear",
+      [](double t) { return (1 - linear_alpha_bar(t - 1)) / (1 - linear_alpha_bar(t)); }, 1e-9);
+}
+
+TEST_CASE("figure posterior: (POST.1) (POST.3)") {
+  const Figure figure = apps::draw_posterior();
+  const char* const weights = "the weights in μ̃ₜ";
+  check_curve(
+      figure, weights, "of xₜ",
+      [](double t) {
+        return std::sqrt(1 - linear_beta(t)) * (1 - linear_alpha_bar(t - 1)) /
+               (1 - linear_alpha_bar(t));
+      },
+      kReal, 1);
+  // Forth and back again: both together lead to sqrt(alpha_bar_{t-1}) x_0.
+  const Points &of_x_t = figure.drawn(weights, "of xₜ").points,
+               &of_x0 = figure.drawn(weights, "of x₀").points;
+  for (std::size_t i = 0; i < of_x_t.size(); ++i) {
+    const double t = of_x_t[i].x;
+    check_near(of_x_t[i].y * std::sqrt(linear_alpha_bar(t)) + of_x0[i].y,
+               std::sqrt(linear_alpha_bar(t - 1)), kReal);
+  }
+  // Bayes: the third density is the product of the other two, but for a factor.
+  const char* const bayes = "what x₀, what xₜ and what both say about xₜ₋₁";
+  const Points &a = figure.drawn(bayes, "x₀ = 0.8").points,
+               &b = figure.drawn(bayes, "xₜ = −0.9").points,
+               &both = figure.drawn(bayes, "both").points;
+  const double factor = both[120].y / (a[120].y * b[120].y);
+  for (std::size_t i = 0; i < both.size(); ++i)
+    check_near(both[i].y, factor * a[i].y * b[i].y, 1e4 * kEpsilonOfReal);
+  check_near(area(both), 1, 1e-4);
+}
+
+TEST_CASE("figure variances: (SAMP.1) (SAMP.2)") {
+  const Figure figure = apps::draw_variances();
+  const char* const ratio = "the right σₜ² / βₜ for data of variance S²";
+  check_curve(
+      figure, ratio, "S² = 1: βₜ", [](double) { return 1; }, kDrawn);
+  check_curve(
+      figure, ratio, "0: β̃ₜ",
+      [](double t) { return (1 - linear_alpha_bar(t - 1)) / (1 - linear_alpha_bar(t)); }, 1e-9, 1);
+  // Joint normality: Var(x_{t-1} | x_t) = V_{t-1} - c^2 / V_t with c = sqrt(alpha_t) V_{t-1}. (G.5)
+  check_curve(
+      figure, ratio, "0.01",
+      [](double t) {
+        const auto V = [](double s) {
+          return 0.01 * linear_alpha_bar(s) + 1 - linear_alpha_bar(s);
+        };
+        const double c = std::sqrt(1 - linear_beta(t)) * V(t - 1);
+        return (V(t - 1) - c * c / V(t)) / linear_beta(t);
+      },
+      1e-9, 1);
+  const GaussianData data{0, 0.5};
+  for (const auto& [name, choice] :
+       {std::pair{"σ² = β", Variance::beta}, {"σ² = β̃", Variance::beta_tilde}}) {
+    check_curve(
+        figure, "variance of the samples, data of variance 0.25", name,
+        [&, choice = choice](double T) {
+          const double scale = 1000 / T;
+          const Schedule s = Schedule::linear(static_cast<Index>(T), 1e-4 * scale,
+                                              0.02 * scale * (T > 20 ? 1 : 0.999));
+          double variance = 1;
+          for (Index t = s.T; t >= 1; --t) {
+            const AffineStep step = ddpm_affine(s, t, data, choice);
+            variance = step.scale * step.scale * variance + step.deviation * step.deviation;
+          }
+          return variance;
+        },
+        1e-9);
+  }
+}
+
+TEST_CASE("figure ddim_steps: (DDIM.3) (DDIM.4)") {
+  const Figure figure = apps::draw_ddim_steps();
+  const Points& ten = figure.drawn("the times τᵢ of K steps", "K = 10").points;
+  for (std::size_t i = 0; i < 10; ++i) CHECK(ten[i].x == 100.0 * static_cast<double>(10 - i));
+  const Schedule schedule = Schedule::linear();
+  for (const auto& [name, eta] : {std::pair{"η = 0", 0.0}, {"η = 1", 1.0}}) {
+    check_curve(
+        figure, "variance of the samples, data of variance 0.25", name,
+        [&, eta = eta](double K) {
+          double variance = 1;
+          const auto steps = static_cast<Index>(K);
+          for (Index i = steps; i >= 1; --i) {
+            const auto time = [&](Index k) {
+              return std::llround(1000.0 * static_cast<double>(k) / K);
+            };
+            const AffineStep step = ddim_affine(schedule, time(i), time(i - 1), {0, 0.5}, eta);
+            variance = step.scale * step.scale * variance + step.deviation * step.deviation;
+          }
+          return variance;
+        },
+        1e-9);
+  }
+}
+
+TEST_CASE("figure marginals: (FWD.4)") {
+  const Figure figure = apps::draw_marginals();
+  for (const int t : {0, 50, 150, 400, 1000}) {
+    const Points& points = figure.drawn(fmt::format("t = {}", t), "").points;
+    double square = 0;
+    for (const auto& [x, y] : points)
+      square += (x * x + y * y) / static_cast<double>(points.size());
+    // The ring has E|x_0|^2 = 1 + 2 0.08^2.
+    const double alpha_bar = linear_alpha_bar(t),
+                 expected = alpha_bar * 1.0128 + 2 * (1 - alpha_bar);
+    check_near(square, expected, 5 * 2 / std::sqrt(static_cast<double>(points.size())));
+  }
+}
+
+TEST_CASE("figure scores: differences of the logarithm of the density") {
+  const Figure figure = apps::draw_scores();
+  for (const int t : {100, 200, 500}) {
+    const Drawn& arrows = figure.drawn(fmt::format("t = {}", t), "−ε*, a tenth of its length");
+    const double alpha_bar = linear_alpha_bar(t), v = alpha_bar * 0.0064 + 1 - alpha_bar;
+    const auto log_density = [&](double x, double y) {
+      double sum = 0;
+      for (int k = 0; k < 8; ++k) {
+        const double angle = std::numbers::pi * k / 4, root = std::sqrt(alpha_bar);
+        const double dx = x - root * std::cos(angle), dy = y - root * std::sin(angle);
+        sum += std::exp(-(dx * dx + dy * dy) / (2 * v));
+      }
+      return std::log(sum);
+    };
+    for (std::size_t i = 0; i < arrows.points.size(); i += 7) {
+      const auto [x, y] = arrows.points[i];
+      if (x * x + y * y > 4) continue;  // where the density is too small for its logarithm
+      const double h = 1e-5, factor = 0.1 * std::sqrt(1 - alpha_bar) / (2 * h);
+      check_near(arrows.by[i].x, factor * (log_density(x + h, y) - log_density(x - h, y)), 2e-5);
+      check_near(arrows.by[i].y, factor * (log_density(x, y + h) - log_density(x, y - h)), 2e-5);
+    }
+  }
+}
+
+TEST_CASE("figure paths: every way ends in a cluster") {
+  const Figure figure = apps::draw_paths();
+  for (const char* const panel : {"DDPM, 1000 steps", "DDIM, η = 0, 100 steps"}) {
+    for (const auto& [x, y] : figure.drawn(panel, "x₀").points) {
+      double nearest = 9;
+      for (int k = 0; k < 8; ++k) {
+        const double angle = std::numbers::pi * k / 4;
+        nearest = std::min(nearest, std::hypot(x - std::cos(angle), y - std::sin(angle)));
+      }
+      CHECK(nearest < 5 * 0.08);
+    }
+  }
+}
+
+TEST_CASE("figure loss_by_time: (DDPM.17) (DDPM.18)") {
+  const Figure figure = apps::draw_loss_by_time();
+  const char* const weight = "the weight wₜ of the bound (DDPM.17)";
+  check_curve(
+      figure, weight, "σ² = β",
+      [](double t) {
+        return linear_beta(t) / (2 * (1 - linear_beta(t)) * (1 - linear_alpha_bar(t)));
+      },
+      1e-9);
+  // In terms of the SNR, and from x_0 to eps by (DDPM.16).
+  check_curve(
+      figure, weight, "σ² = β̃",
+      [](double t) {
+        const auto snr = [](double s) { return linear_alpha_bar(s) / (1 - linear_alpha_bar(s)); };
+        return 0.5 * (snr(t - 1) - snr(t)) / snr(t);
+      },
+      1e-7);
+  // What was measured: the loss falls with t, and from one checkpoint to the next.
+  std::vector<Points> curves;
+  for (const Drawn& drawn : figure.all_drawn())
+    if (drawn.panel == "‖ε − ε_θ‖² on images not seen in training") curves.push_back(drawn.points);
+  CHECK(curves.size() >= 2);
+  for (const Points& curve : curves) CHECK(curve.front().y > 5 * curve.back().y);
+  for (std::size_t i = 0; i < curves[0].size(); ++i)
+    CHECK(curves.back()[i].y < 1.02 * curves[0][i].y);
+}
+
+TEST_CASE("figure gaussians: (G.4)") {
+  const Figure figure = apps::draw_gaussians();
+  const char* const panel = "two densities and their product";
+  const auto product = [](double x) { return normal(x, -1, 0.5) * normal(x, 1.5, 1); };
+  check_curve(figure, panel, "product", product, kDrawn);
+  const double factor = normal(-1, 1.5, 1.5);  // N(m; n, v + w)
+  check_curve(
+      figure, panel, "made to integrate to 1", [&](double x) { return product(x) / factor; }, 1e-9);
+}
+
+TEST_CASE("figure divergences: (MLE.3) (MLE.4)") {
+  const Figure figure = apps::draw_divergences();
+  const auto p = [](double x) { return (normal(x, -2, 0.3) + normal(x, 2, 0.3)) / 2; };
+  const char* const by_mean = "divergence of N(m, 0.3), by its mean m";
+  const auto integral = [](const auto& f) {
+    double sum = 0;
+    for (double x = -12; x <= 12; x += 0.004) sum += 0.004 * f(x);
+    return sum;
+  };
+  const auto term = [](double a, double b) { return a > 1e-250 ? a * std::log(a / b) : 0; };
+  for (const auto& [m, kl] : figure.drawn(by_mean, "KL(p ‖ q)").points)
+    check_near(kl, integral([&, m = m](double x) { return term(p(x), normal(x, m, 0.3)); }),
+               2e-3 * (1 + kl));
+  for (const auto& [m, kl] : figure.drawn(by_mean, "KL(q ‖ p)").points)
+    check_near(kl, integral([&, m = m](double x) { return term(normal(x, m, 0.3), p(x)); }), 1e-6);
+}
+
+TEST_CASE("figure bound: (VAE.3) (VAE.4)") {
+  const Figure figure = apps::draw_bound();
+  const double likelihood = std::log(normal(1, 0, 1.25));
+  const auto gap = [](double m, double s2) {  // KL from N(m, s2) to the posterior N(0.8, 0.2) (G.6)
+    return 0.5 * (s2 / 0.2 - 1 - std::log(s2 / 0.2)) + (m - 0.8) * (m - 0.8) / 0.4;
+  };
+  check_curve(
+      figure, "moving the encoder's mean m", "bound",
+      [&](double m) { return likelihood - gap(m, 0.2); }, 1e-9);
+  check_curve(
+      figure, "moving its variance s²", "bound",
+      [&](double s2) { return likelihood - gap(0.8, s2); }, 1e-9);
+}
+
+TEST_CASE("figure dissolving: the first column is the digit, the last one noise") {
+  const Tensor picture = apps::dissolving_digits();
+  const auto columns = static_cast<Index>(apps::dissolving_times().size());
+  CHECK(picture.shape() == Shape{4 * (28 * 2 + 2) + 2, columns * (28 * 2 + 2) + 2, 1});
+  const auto cell = [&](Index column) {
+    const Index left = 2 + column * 58;
+    return picture.slice(0, 2, 58).slice(1, left, left + 56).contiguous();
+  };
+  CHECK(cell(0).at({0, 0, 0}) == -1);  // a corner of a digit is black
+  const Moments noise = moments(cell(columns - 1));
+  check_near(noise.mean, 0, 0.2, "mean");
+  check_near(noise.variance, 1, 0.3, "variance");
+}
+
+// ---- Part I ----------------------------------------------------------------------------------
+
+TEST_CASE("figure strides: (TEN.1) (TEN.7) (TEN.8)") {
+  const Figure figure = apps::draw_strides();
+  const auto words = [&](const char* panel) {
+    std::string text;
+    for (const Drawn& drawn : figure.all_drawn())
+      if (drawn.panel == panel && drawn.name.size() == 1) text += drawn.name;
+    return text;
+  };
+  CHECK(words("x") == "012345");
+  CHECK(words("x.transpose(0, 1)") == "031425");
+  CHECK(words("x.slice(0, 0, 1).expand({4, 3})") == "012012012012");
+}
+
+TEST_CASE("figure tape: every line of print_graph is a box, every input an arrow") {
+  const Figure figure = apps::draw_tape();
+  int linear = 0, silu = 0, leaves = 0;
+  for (const Drawn& drawn : figure.all_drawn()) {
+    linear += drawn.name.find(" linear") != std::string::npos;
+    silu += drawn.name.find(" silu") != std::string::npos;
+    leaves += drawn.name.find(" leaf") != std::string::npos;
+  }
+  CHECK(linear == 2);
+  CHECK(silu == 2);
+  CHECK(leaves == 2);
+  // w and b into both linears, those into the silus, both into the sum, that into the loss.
+  const Drawn& arrows = figure.all_drawn()[0];
+  CHECK(arrows.by.size() == 4 + 2 + 2 + 1);
+  for (const auto& by : arrows.by) CHECK(by.x > 0);
+}
+
+TEST_CASE("figure differences: (AD.5) (AD.6)") {
+  const Figure figure = apps::draw_differences();
+  const auto smallest = [&](const char* panel, const char* name) {
+    double least = 1;
+    for (const auto& point : figure.drawn(panel, name).points)
+      if (point.y > 0) least = std::min(least, point.y);
+    return least;
+  };
+  // At the best step about eps^(2/3), one-sided eps^(1/2); single points may be luckier.
+  CHECK(smallest("in double", "central") < 1e-10);
+  CHECK(smallest("in float", "central") < 1e-4);
+  for (const char* const panel : {"in float", "in double"}) {
+    const double least = std::string(panel) == "in float" ? 0.1 : 1e-3;
+    for (const auto& [h, error] : figure.drawn(panel, "central").points)
+      if (h > least)
+        check_near(error, std::exp(1.0) * h * h / 6, 0.1 * std::exp(1.0) * h * h / 6 + 1e-7);
+  }
+}
+
+TEST_CASE("figure activations: (ACT.1) (ACT.3) (ACT.4) (ACT.8) (ACT.9)") {
+  const Figure figure = apps::draw_activations();
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  const auto silu = [&](double x) { return x * sigmoid(x); };
+  const auto gelu = [](double x) { return x * std::erfc(-x / std::numbers::sqrt2) / 2; };
+  check_curve(figure, "values", "σ", sigmoid, 4 * kReal, 1);
+  check_curve(figure, "values", "silu", silu, 4 * kReal, 1);
+  check_curve(figure, "values", "gelu", gelu, 4 * kReal, 1);
+  const auto slope = [](const auto& f) {
+    return [f](double x) { return (f(x + 1e-5) - f(x - 1e-5)) / 2e-5; };
+  };
+  check_curve(figure, "derivatives", "silu′", slope(silu), 4 * kReal + 1e-9, 1);
+  check_curve(figure, "derivatives", "gelu′", slope(gelu), 4 * kReal + 1e-9, 1);
+}
+
+TEST_CASE("figure tile_walk: (CONV.1), and each pixel is read as often as its gradient says") {
+  // With weights of 1 the gradient of the sum of a tile counts how often a pixel was read.
+  const Variable x(Tensor::zeros({1, 5, 8, 1}), true);
+  const Variable y = conv2d(x, Variable(Tensor::ones({1, 3, 3, 1})), {.stride = 1, .padding = 1});
+  Tensor dy = Tensor::zeros(y.shape());
+  dy.slice(1, 2, 3).slice(2, 4, 8).fill_(1);
+  y.backward(dy);
+  Tensor reads = Tensor::zeros({1, 5, 8, 1});
+  const Figure figure = apps::draw_tile_walk();
+  const char* const panel = "x: what tile 2 reads, tap by tap";
+  const Points& taps = figure.drawn(panel, "one tap: four neighbouring pixels").points;
+  CHECK(taps.size() == 9);
+  for (const auto& [at_x, at_y] : taps) {
+    const auto i = static_cast<Index>(-at_y), first = static_cast<Index>(at_x);
+    for (Index j = first; j < std::min<Index>(first + 4, 8); ++j)
+      reads.mutable_data()[i * 8 + j] += 1;
+  }
+  CHECK(equal(reads, x.gradient()));
+}
+
+TEST_CASE("figure group_norm: (GN.4)") {
+  const Figure figure = apps::draw_group_norm();
+  const char* const panel = "one group of 12 values: what arrives and what goes on";
+  const Points &g = figure.drawn(panel, "g = γ dy").points,
+               &x_hat = figure.drawn(panel, "x̂").points, &dx = figure.drawn(panel, "dx").points;
+  double mean_g = 0, mean_gx = 0, rstd = 0;
+  for (std::size_t i = 0; i < 12; ++i) mean_g += g[i].y / 12, mean_gx += g[i].y * x_hat[i].y / 12;
+  const auto through = [&](std::size_t i) { return g[i].y - mean_g - x_hat[i].y * mean_gx; };
+  rstd = dx[0].y / through(0);
+  CHECK(rstd > 0.2);
+  CHECK(rstd < 1);
+  for (std::size_t i = 0; i < 12; ++i) check_near(dx[i].y, rstd * through(i), 100 * kReal);
+}
+
+TEST_CASE("figure online_softmax: (ATT.3)") {
+  const Figure figure = apps::draw_online_softmax();
+  // The same 64 scores and values, all at once.
+  Random random(6);
+  const Tensor scores = random.normal({64}), values = random.normal({64});
+  std::array<double, 64> score{};
+  for (Index j = 0; j < 64; ++j)
+    score[at(j)] = static_cast<double>(scores.data()[j]) + static_cast<double>(j) / 12;
+  for (const auto& [seen, result] :
+       figure.drawn("a / z: exact for the keys seen so far", "a / z").points) {
+    double z = 0, a = 0;
+    for (std::size_t j = 0; j < static_cast<std::size_t>(seen); ++j) {
+      z += std::exp(score[j]);
+      a += std::exp(score[j]) * static_cast<double>(values.data()[j]);
+    }
+    check_near(result, a / z, kDrawn);
+  }
+}
+
+TEST_CASE("figure time_embedding: (EMB.1) (EMB.2)") {
+  const Figure figure = apps::draw_time_embedding();
+  const auto frequency = [](int i) { return std::pow(10000, -i / 16.0); };
+  check_curve(
+      figure, "some of the hands: cos ωᵢ t", "i = 5",
+      [&](double t) { return std::cos(frequency(5) * t); }, 4 * kReal, 1);
+  check_curve(
+      figure, "⟨e(t), e(100)⟩, of 16 at most", "16 hands",
+      [&](double t) {
+        double sum = 0;
+        for (int i = 0; i < 16; ++i) sum += std::cos(frequency(i) * (t - 100));
+        return sum;
+      },
+      4 * kReal, 16);
+}
+
+TEST_CASE("figure average: (OPT.5) (OPT.8)") {
+  const Figure figure = apps::draw_average();
+  const char *const weights = "the weight of step k after 1000 steps",
+                    *const start = "the weight of the random start";
+  check_curve(
+      figure, start, "with warm-up",
+      [](double K) {
+        double product = 1;
+        for (int j = 2; j <= 10; ++j) product *= j / (K + j);
+        return product;
+      },
+      1e-10);
+  check_curve(
+      figure, start, "D = 0.9999 from the start", [](double K) { return std::pow(0.9999, K); },
+      1e-10);
+  for (const char* const name : {"with warm-up", "D = 0.9999 from the start"}) {
+    double total = figure.drawn(start, name).points.back().y;
+    for (const auto& point : figure.drawn(weights, name).points) total += point.y;
+    check_near(total, 1, 1e-12, name);
+  }
+}
+
+TEST_CASE("figure register_tile: (CPU.2)") {
+  const Figure figure = apps::draw_register_tile();
+  for (const int v : {1, 2, 3}) {
+    const Points& points =
+        figure.drawn("loads for each multiply-add", fmt::format("v = {}", v)).points;
+    for (const auto& [p, loads] : points) check_near(loads, 1 / p + 1.0 / v, kDrawn);
+    CHECK(points.back().x == std::min(16, (32 - v - 1) / v));
+  }
+}
+
+TEST_CASE("figure interpolation: 1 at its own point, 0 at the others") {
+  const Figure figure = apps::draw_interpolation();
+  // Through five values of a curve of degree four, by differences: the sixth follows.
+  const Points& curve = figure.drawn("0, ±5/8, ±3/2", "of 0").points;
+  // M(x) / x / N_0 = (x^2 - a^2)(x^2 - b^2) / a^2 b^2 (WINO.4)
+  for (const auto& [x, y] : curve)
+    check_near(y, (x * x - 0.390625) * (x * x - 2.25) / (0.390625 * 2.25), 1e-12 * 30);
+}
+
+TEST_CASE("figure products: the inner sizes agree") {
+  const Figure figure = apps::draw_products();
+  for (const char* const panel : {"C = A B", "dA = dC Bᵀ (MM.2)", "dB = Aᵀ dC (MM.3)"}) {
+    std::vector<std::pair<int, int>> sizes;
+    for (const Drawn& drawn : figure.all_drawn())
+      if (drawn.panel == panel && drawn.name.find("×") != std::string::npos)
+        sizes.push_back({drawn.name.front() - '0', drawn.name.back() - '0'});
+    REQUIRE(sizes.size() == 3);
+    CHECK(sizes[0].first == sizes[1].first);
+    CHECK(sizes[0].second == sizes[2].second);
+    CHECK(sizes[1].second == sizes[2].first);
+  }
+}
+
+// ---- all of them -----------------------------------------------------------------------------
+
+TEST_CASE("figures: every figure is whole, and so are its words") {
+  for (const apps::NamedFigure& figure : apps::all_figures()) {
+    CAPTURE(figure.name);
+    const std::string svg = figure.draw().svg();
+    CHECK(svg.find("nan") == std::string::npos);
+    CHECK(svg.find("inf") == std::string::npos);
+    CHECK(svg.rfind("</svg>\n") == svg.size() - 7);
+    CHECK(svg.size() < 400'000);
+  }
+  CHECK_THROWS_WITH_AS(apps::draw_bound().drawn("nowhere", "nothing"), doctest::Contains("nowhere"),
+                       Error);
+}
+
+TEST_CASE("failures: only the right sampler gives data of the right mean and variance") {
+  // Pixels of N(0.4, 0.3^2): nearly all within [-1, 1], where a clamp does little.
+  const Schedule schedule = Schedule::linear();
+  const GaussianData data{0.4, 0.3};
+  const EpsTheta best = data.eps_theta(schedule);
+  for (const apps::Failure& failure : apps::all_failures()) {
+    CAPTURE(failure.name);
+    Random random(11);
+    const Moments got = moments(failure.sample(best, {20'000}, random));
+    const double mean_error = std::fabs(got.mean - 0.4), ratio = got.variance / 0.09;
+    const bool is_right = mean_error < 0.02 && ratio > 0.94 && ratio < 1.06;
+    // A clamp that is left out is seen where values stick out, and here hardly any does. Noise in
+    // the last step adds a thousandth: it is seen where the data are exactly flat.
+    if (failure.name == "last_noise") {
+      CHECK(got.variance >
+            moments(apps::all_failures()[0].sample(best, {20'000}, random)).variance);
+    } else if (failure.name == "wrapped") {
+      const Moments wide =
+          moments(failure.sample(GaussianData{0.9, 0.3}.eps_theta(schedule), {20'000}, random));
+      CHECK(wide.mean < 0.6);
+    } else {
+      CHECK_MESSAGE(is_right == (failure.name == "right"), "mean ", got.mean, ", variance ",
+                    got.variance);
+    }
+  }
+}
+
+TEST_SUITE_END();
+
+}  // namespace ink::test
