@@ -14,16 +14,18 @@ struct Options {
   std::vector<std::string> checkpoints;
 };
 
-// The ends of every curve, so that a reader without a picture sees numbers too.
-void print_ends(const Figure& figure) {
+// A few points of every curve, so that a reader without a picture sees numbers too.
+void print_points(const Figure& figure) {
   std::string panel;
   for (const Drawn& drawn : figure.all_drawn()) {
-    if (drawn.name.empty() || drawn.points.size() < 2) continue;
+    const std::size_t n = drawn.points.size();
+    if (drawn.name.empty() || n < 3) continue;
     if (drawn.panel != panel) fmt::print("  {}\n", drawn.panel);
     panel = drawn.panel;
-    const Point first = drawn.points.front(), last = drawn.points.back();
-    fmt::print("    {}: {} points, ({:.3g}, {:.3g}) to ({:.3g}, {:.3g})\n", drawn.name,
-               drawn.points.size(), first.x, first.y, last.x, last.y);
+    fmt::print("    {}:", drawn.name);
+    for (const std::size_t i : {std::size_t{0}, n / 2, n - 1})
+      fmt::print(" ({:.4g}, {:.3g})", drawn.points[i].x, drawn.points[i].y);
+    fmt::print("\n");
   }
 }
 
@@ -42,7 +44,7 @@ int run(const Options& options) {
     const Figure drawn = figure.draw();
     drawn.save(path);
     fmt::print("{}\n", path.string());
-    print_ends(drawn);
+    print_points(drawn);
   }
   if (wanted("dissolving")) {
     save_png(folder / "dissolving.png", dissolving_digits());

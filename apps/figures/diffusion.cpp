@@ -147,7 +147,8 @@ Figure draw_variances() {
 Figure draw_ddim_steps() {
   const Schedule schedule = Schedule::linear();
   Figure figure("DDIM: the times of few steps, and what few steps cost", 2);
-  figure.panel("the times τᵢ of K steps", time_axis(), {.low = 0, .high = 5, .hidden = true});
+  figure.panel("the times τᵢ of K steps", {.label = "t", .low = 0, .high = 1030},
+               {.low = 0, .high = 5, .hidden = true});
   double row = 4;
   for (const Index steps : {5, 10, 20, 50}) {
     Points points;

@@ -36,7 +36,11 @@ void measure_loss_by_time(const std::vector<std::string>& checkpoints,
       rows[i] += fmt::format(",{:.5f}", mean(error * error).item());
     }
   }
-  std::string text = head + "\n";
+  std::string text = fmt::format(
+      "# The mean of (eps - eps_theta)^2 over {} test images of MNIST, by t. A column is a "
+      "checkpoint:\n"
+      "# build/figures --measure CHECKPOINT ..., each in a folder of its column's name.\n{}\n",
+      kImages, head);
   for (const std::string& row : rows) text += row + "\n";
   write_file_atomically(table, text);
 }
