@@ -23,8 +23,8 @@ format: ; @scripts/install_deps.sh check && scripts/check_format.sh --fix
 
 coverage: ; @scripts/install_deps.sh build test coverage && $(BUILD) coverage tests && scripts/coverage.sh
 
-docs: ; @scripts/install_deps.sh build docs && $(BUILD) release figures && build/figures --out build/figures >/dev/null && \
-	scripts/docs/build.py . build/docs build/figures
+docs: ; @scripts/install_deps.sh build docs && $(BUILD) release figures && build/figures --out build/drawn >/dev/null && \
+	scripts/docs/build.py . build/docs build/drawn
 
 figures: ; @scripts/install_deps.sh build && $(BUILD) release figures && build/figures $(ARGS)
 
