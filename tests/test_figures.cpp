@@ -79,14 +79,14 @@ TEST_CASE("figure posterior: (POST.1) (POST.3)") {
         return std::sqrt(1 - linear_beta(t)) * (1 - linear_alpha_bar(t - 1)) /
                (1 - linear_alpha_bar(t));
       },
-      kReal, 1);
+      kSchedule + kReal, 1);
   // Forth and back again: both together lead to sqrt(alpha_bar_{t-1}) x_0.
   const Points &of_x_t = figure.drawn(weights, "of xₜ").points,
                &of_x0 = figure.drawn(weights, "of x₀").points;
   for (std::size_t i = 0; i < of_x_t.size(); ++i) {
     const double t = of_x_t[i].x;
     check_near(of_x_t[i].y * std::sqrt(linear_alpha_bar(t)) + of_x0[i].y,
-               std::sqrt(linear_alpha_bar(t - 1)), kReal);
+               std::sqrt(linear_alpha_bar(t - 1)), kSchedule + kReal);
   }
   // Bayes: the third density is the product of the other two, but for a factor.
   const char* const bayes = "what x₀, what xₜ and what both say about xₜ₋₁";

@@ -26,7 +26,7 @@ struct Named {
 };
 Named named(Ink ink) {
   static constexpr std::array<Named, 6> kNamed = {{{"text", "#1d2430"},
-                                                   {"faint", "#6d7683"},
+                                                   {"faint", "#5f6875"},
                                                    {"blue", "#1f5fc0"},
                                                    {"orange", "#b35400"},
                                                    {"green", "#1f7a44"},
@@ -37,7 +37,7 @@ Named named(Ink ink) {
 // A file that is looked at by itself is its own root and follows the system; within a page the
 // variables are the page's.
 constexpr const char* kStyle = R"(<style>
-svg.fig:root { --fig-paper: #fdfcf9; --fig-text: #1d2430; --fig-faint: #6d7683; --fig-blue: #1f5fc0;
+svg.fig:root { --fig-paper: #fdfcf9; --fig-text: #1d2430; --fig-faint: #5f6875; --fig-blue: #1f5fc0;
   --fig-orange: #b35400; --fig-green: #1f7a44; --fig-purple: #8a3fa0; }
 @media (prefers-color-scheme: dark) {
   svg.fig:root { --fig-paper: #14181f; --fig-text: #dfe3ea; --fig-faint: #8b95a4; --fig-blue: #7fb0ff;

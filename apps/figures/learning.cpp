@@ -132,7 +132,7 @@ Figure draw_loss_by_time() {
   Figure figure("The loss by time: of a network while it learns, and the weight of the bound", 2);
   const Axis time{.label = "t", .low = 1, .high = 1000, .log = true};
   figure.panel("‖ε − ε_θ‖² on images not seen in training", time,
-               {.low = 1e-3, .high = 1, .log = true});
+               {.low = 3e-4, .high = 1, .log = true});
   const std::array<Ink, 4> inks{Ink::faint, Ink::green, Ink::orange, Ink::blue};
   for (std::size_t i = 1; i < columns.size(); ++i) {
     Points points;
@@ -140,7 +140,7 @@ Figure draw_loss_by_time() {
       points.push_back({columns[0].second[row], columns[i].second[row]});
     figure.line(columns[i].first, points, inks[(i + inks.size() - columns.size()) % inks.size()]);
   }
-  figure.panel("the weight wₜ of the bound (DDPM.17)", time, {.low = 1e-3, .high = 1, .log = true});
+  figure.panel("the weight wₜ of the bound (DDPM.17)", time, {.low = 3e-4, .high = 1, .log = true});
   const auto weight = [&](const std::vector<double>& sigma2) {
     Points points;
     for (Index t = 2; t <= schedule.T; t += t < 100 ? 1 : 10) {
