@@ -1,6 +1,7 @@
 # One program per file of apps/, and the benchmark. `programs` builds them all.
 
-file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp)
+file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp
+     ${PROJECT_SOURCE_DIR}/apps/figures/*.cpp)
 file(GLOB INK_APPS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
 file(GLOB INK_BENCHES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp)
 file(GLOB INK_OP_TABLE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/op_table/*.cpp)

@@ -1,6 +1,8 @@
 #include "diffusion/schedule.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "tensor/check.h"
 #include "tensor/ops.h"
@@ -14,6 +16,19 @@ Schedule Schedule::linear(Index T, double first, double last) {
     const double share = T == 1 ? 0 : static_cast<double>(t - 1) / static_cast<double>(T - 1);
     beta.push_back(first + (last - first) * share);  // (FWD.5)
   }
+  return from_beta(beta);
+}
+
+Schedule Schedule::cosine(Index T, double offset) {
+  check(T >= 1 && offset >= 0, "schedule",
+        "expected at least one step and no negative offset, got {}, {}", T, offset);
+  const auto f = [&](Index t) {
+    const double share = (static_cast<double>(t) / static_cast<double>(T) + offset) / (1 + offset);
+    return std::pow(std::cos(share * std::numbers::pi / 2), 2);
+  };
+  // The ratio of two values of alpha_bar does not need f(0).
+  std::vector<double> beta;
+  for (Index t = 1; t <= T; ++t) beta.push_back(std::min(1 - f(t) / f(t - 1), 0.999));  // (FWD.8)
   return from_beta(beta);
 }
 

@@ -13,6 +13,9 @@ struct Schedule {
   // beta rises linearly from `first` at t = 1 to `last` at t = T; the paper's are the defaults.
   // (FWD.5)
   static Schedule linear(Index T = 1000, double first = 1e-4, double last = 0.02);
+  // alpha_bar falls along a squared cosine (Nichol & Dhariwal, 2021); no beta exceeds 0.999.
+  // (FWD.8)
+  static Schedule cosine(Index T = 1000, double offset = 0.008);
   // From beta[1..T], each in (0, 1).
   static Schedule from_beta(const std::vector<double>& beta);
 

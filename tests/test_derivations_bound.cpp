@@ -89,6 +89,49 @@ TEST_CASE("(G.6) (G.7) (DDPM.12) the divergence of normal distributions, by inte
   CHECK(kl(0.4, 0.5, 0.4, 0.5) == 0);
 }
 
+TEST_CASE("(G.8) the entropy of a normal distribution, by integration") {
+  for (const double v : {0.02, 0.5, 3.0}) {
+    const double entropy =
+        integral([v](double x) { return -density(x, 0.3, v) * log_density(x, 0.3, v); });
+    check_near(entropy, std::log(2 * std::numbers::pi * std::numbers::e * v) / 2, 1e-12);
+  }
+}
+
+// A covariance matrix of two components.
+struct Covariance {
+  double v, w, c;
+
+  double det() const { return v * w - c * c; }
+  // a^T M^{-1} a
+  double form(double a, double b) const { return (w * a * a - 2 * c * a * b + v * b * b) / det(); }
+  double log_density(double a, double b) const {
+    return -form(a, b) / 2 - std::log(2 * std::numbers::pi) - std::log(det()) / 2;
+  }
+};
+
+TEST_CASE("(G.9) the divergence with correlations, by integration") {
+  const Covariance P{0.8, 1.5, 0.6}, Q{2, 0.9, -0.5};
+  const double m[2] = {0.4, -0.3}, n[2] = {-0.2, 0.5};
+  constexpr double kStep = 0.05;  // the rule is exact to rounding here too
+  double sum = 0;
+  for (int i = -250; i <= 250; ++i) {
+    for (int j = -250; j <= 250; ++j) {
+      const double x = i * kStep, y = j * kStep;
+      const double log_p = P.log_density(x - m[0], y - m[1]);
+      sum += kStep * kStep * std::exp(log_p) * (log_p - Q.log_density(x - n[0], y - n[1]));
+    }
+  }
+  const double trace = (Q.w * P.v - 2 * Q.c * P.c + Q.v * P.w) / Q.det();
+  const double form = Q.form(m[0] - n[0], m[1] - n[1]);
+  check_near(sum, (trace - 2 + std::log(Q.det() / P.det()) + form) / 2, 1e-11);
+  // Without correlations it is a sum over the components.
+  const Covariance A{0.8, 1.5, 0}, B{2, 0.9, 0};
+  const double diagonal =
+      (A.v / B.v + A.w / B.w - 2 + std::log(B.det() / A.det()) + B.form(m[0] - n[0], m[1] - n[1])) /
+      2;
+  check_near(diagonal, kl(m[0], A.v, n[0], B.v) + kl(m[1], A.w, n[1], B.w), 1e-12, "diagonal");
+}
+
 TEST_CASE("(G.6) mistake: KL taken as symmetric") {
   CHECK(kl(0, 1, 0, 0.1) > 3);    // too narrow
   CHECK(kl(0, 0.1, 0, 1) < 0.8);  // too wide

@@ -37,8 +37,8 @@ def place_of_page(name):
 class Page:
     """A Markdown file `name`: read() it, have its formulas rendered, then write() it."""
 
-    def __init__(self, name, sources, faults):
-        self.name, self.sources, self.faults = name, sources, faults
+    def __init__(self, name, sources, figures, faults):
+        self.name, self.sources, self.figures, self.faults = name, sources, figures, faults
         self.url = place_of_page(name)
         self.to_root = "../" * self.url.count("/")
         self.table = symbols.SymbolTable()
@@ -229,6 +229,10 @@ class Page:
             return self._block_of_code(*content)
         if kind == "Str" and REFERENCE.search(content):
             return raw(self._references(content))
+        if kind == "Image":
+            svg = self.figures.svg(self._path_of(content[2][0]))
+            if svg:
+                return raw(f'<span class="figure">{svg.strip()}</span>')
         if kind in ("Link", "Image"):
             content[2][0] = self._target(content[2][0])
         return element

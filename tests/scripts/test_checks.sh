@@ -110,6 +110,15 @@ plant docs/derivations/more.md </dev/null
 plant cuda/a.cu <<<'y = x;  // (ATT.2)'
 expect check_tags.py 1 'cuda/a.cu:1: (ATT.2) is defined in no chapter'
 
+# ---- mistakes
+fresh
+plant docs/derivations/a.md <<<$'$$x = y \\tag{GN.4}$$ [definition]\n\n**No root.** Test: *(GN.4) mistake:\nno root*.'
+expect check_tags.py 1 'there is no test *(GN.4) mistake: no root*'
+plant tests/test_a.cpp <<<$'TEST_CASE(\n    "(GN.4) mistake: no root") {}'
+expect check_tags.py 0 '1 mistakes, each refuted'
+plant tests/test_b.cpp <<<'TEST_CASE("(GN.4) mistake: no sign") {}'
+expect check_tags.py 1 'no page of docs/ names the mistake *(GN.4) mistake: no sign*'
+
 # ---- snippets
 fresh
 plant nn/a.cpp <<<$'int f() {\n  return 1;\n}\nint g();'
