@@ -28,6 +28,17 @@ target_compile_options(ink_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   $<$<BOOL:${INK_WERROR}>:-Werror>)
 
+# The headers that most sources read, compiled once per target: a third of the build. Every source still includes what
+# it uses (clang-tidy reads the sources without this). ccache caches no precompiled headers' users, so it goes without.
+if("${CMAKE_CXX_COMPILER_LAUNCHER}$ENV{CMAKE_CXX_COMPILER_LAUNCHER}" MATCHES "ccache")
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+endif()
+function(ink_precompile target)
+  target_precompile_headers(${target} PRIVATE
+    <algorithm> <cmath> <filesystem> <functional> <limits> <memory> <numeric> <optional> <string> <vector> <fmt/format.h>
+    ${ARGN})
+endfunction()
+
 if(INK_SANITIZE)
   target_compile_options(ink_flags INTERFACE
     -fsanitize=${INK_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1

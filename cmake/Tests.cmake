@@ -44,6 +44,7 @@ function(ink_add_tests real)
   target_compile_definitions(${name} PRIVATE INK_BUILD_DIR="${PROJECT_BINARY_DIR}")
   # The tests' own code need not be fast, but quick to compile: -O1 takes about half the time.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  ink_precompile(${name} <doctest/doctest.h>)
   add_dependencies(tests ${name})
 
   foreach(file IN LISTS INK_TEST_FILES INK_TEST_SUPPORT)
@@ -59,6 +60,8 @@ function(ink_add_tests real)
   endforeach()
 endfunction()
 
+# It holds doctest's implementation.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 if(INK_TEST_FILES)
   foreach(real IN LISTS INK_TEST_REALS)
     ink_add_tests(${real})

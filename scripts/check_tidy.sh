@@ -12,7 +12,8 @@ commands=.
 if [ ! -e compile_commands.json ]; then
   commands=build/tidy
   mkdir -p $commands
-  if ! cmake --preset release -B $commands -DINK_TESTS=ON -DINK_TEST_REALS=float >$commands/configure.log 2>&1; then
+  if ! cmake --preset release -B $commands -DINK_TESTS=ON -DINK_TEST_REALS=float \
+    -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON >$commands/configure.log 2>&1; then
     cat $commands/configure.log
     exit 1
   fi
