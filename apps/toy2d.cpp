@@ -1,5 +1,7 @@
 // Diffusion in the plane: learns eps on a ring of Gaussians in seconds, and compares what it
 // learned with the closed form. The whole of DDPM, Algorithm 1 and Algorithm 2, without images.
+#include <CLI/CLI.hpp>
+
 #include "apps/figures/figure.h"
 #include "apps/support/mixture.h"
 #include "apps/support/program.h"

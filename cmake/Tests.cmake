@@ -27,6 +27,9 @@ endif()
 # Tests run beside each other: a waiting thread must sleep, not spin on another test's core.
 set(INK_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive INK_BUILD_DIR=${PROJECT_BINARY_DIR})
 
+# The tests that take longest start first (COST), lest the others have ended when one of them begins.
+set(INK_LONG_TESTS test_op_gradients)
+
 # Adds the binary tests_<real> and a ctest for each of its files.
 function(ink_add_tests real)
   set(name tests_${real})
@@ -44,6 +47,7 @@ function(ink_add_tests real)
   target_compile_definitions(${name} PRIVATE INK_BUILD_DIR="${PROJECT_BINARY_DIR}")
   # The tests' own code need not be fast, but quick to compile: -O1 takes about half the time.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  ink_precompile(${name} <doctest/doctest.h>)
   add_dependencies(tests ${name})
 
   foreach(file IN LISTS INK_TEST_FILES INK_TEST_SUPPORT)
@@ -55,10 +59,15 @@ function(ink_add_tests real)
       # A filter that matches nothing is a mistake, not a success.
       set_tests_properties(${real}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT}
         ENVIRONMENT "${INK_TEST_ENVIRONMENT}" FAIL_REGULAR_EXPRESSION "test cases: +0 ")
+      if(stem IN_LIST INK_LONG_TESTS)
+        set_tests_properties(${real}/${stem} PROPERTIES COST 100)
+      endif()
     endif()
   endforeach()
 endfunction()
 
+# It holds doctest's implementation.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 if(INK_TEST_FILES)
   foreach(real IN LISTS INK_TEST_REALS)
     ink_add_tests(${real})
@@ -71,7 +80,7 @@ function(ink_add_shell_tests folder)
   foreach(file IN LISTS files)
     cmake_path(GET file STEM stem)
     add_test(NAME ${folder}/${stem} COMMAND bash ${file} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${folder}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+    set_tests_properties(${folder}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} SKIP_RETURN_CODE 77 COST 100
                          ENVIRONMENT "${INK_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()
@@ -85,5 +94,5 @@ if(NOT INK_SANITIZE AND NOT INK_COVERAGE)
   add_test(NAME consumer COMMAND ${CMAKE_COMMAND} -DBUILD_DIR=${PROJECT_BINARY_DIR}
            -DCXX_COMPILER=${CMAKE_CXX_COMPILER} -DCONFIG=$<CONFIG>
            -P ${PROJECT_SOURCE_DIR}/tests/consumer/run.cmake)
-  set_tests_properties(consumer PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT})
+  set_tests_properties(consumer PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} COST 100)
 endif()

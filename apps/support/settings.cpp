@@ -46,7 +46,7 @@ std::string Settings::to_json() const {
 
 Settings Settings::from_json(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = nlohmann::ordered_json::parse(text);
     Settings settings{};
     json.at("--data").get_to(settings.data);
     json.at("--images").get_to(settings.images);
@@ -54,7 +54,7 @@ Settings Settings::from_json(const std::string& text) {
       json.at(name).get_to(value);
     });
     return settings;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const nlohmann::ordered_json::exception& error) {
     fail("checkpoint", "its settings cannot be read: {}", error.what());
   }
 }

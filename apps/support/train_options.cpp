@@ -1,5 +1,6 @@
 #include "apps/support/train_options.h"
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <utility>
 #include <vector>
