@@ -72,8 +72,8 @@ void launch(void (*kernel)(Parameters...), const Launch& at, Arguments... argume
   config.blockDim = at.block;
   config.dynamicSmemBytes = at.shared_bytes;
   config.stream = stream();
-  detail::check_launched(
-      cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), address, at);
+  detail::check_launched(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
+                         address, at);
 }
 
 }  // namespace ink::cuda

@@ -8,7 +8,8 @@ namespace ink::cuda {
 inline constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
 inline constexpr int kWarp = 32;
 
-// combine(...) over the 32 lanes, in every lane: a butterfly, in which all lanes add the same pairs.
+// combine(...) over the 32 lanes, in every lane: a butterfly, in which all lanes add the same
+// pairs.
 template <class T, class Combine>
 __device__ __forceinline__ T warp_reduce(T value, Combine combine) {
 #pragma unroll

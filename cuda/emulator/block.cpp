@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "cuda/emulator/exchange.h"
+#include "cuda/emulator/faults.h"
 #include "cuda/emulator/fiber.h"
-#include "cuda/emulator/sanitizer.h"
+#include "cuda/emulator/shared_memory.h"
 
 uint3 threadIdx;
 uint3 blockIdx;
@@ -22,17 +24,6 @@ namespace ink::emulator {
 namespace {
 
 constexpr std::size_t kStackBytes = 256 * 1024;
-constexpr std::size_t kMaxShared = 228 * 1024;
-constexpr std::size_t kMaxValue = 128;
-
-// Values on their way between the lanes of a warp.
-struct Exchange {
-  unsigned mask = 0;
-  unsigned arrived = 0;
-  int readers = 0;  // lanes that may still look at the values
-  std::size_t bytes = 0;
-  alignas(64) std::byte values[kWarpSize * kMaxValue];
-};
 
 enum class State { ready, at_barrier, at_exchange, ended };
 
@@ -51,7 +42,7 @@ struct Warp {
 };
 
 Schedule current_schedule;
-std::string latest_report;
+const Grid* running_grid = nullptr;
 
 class Block {
  public:
@@ -60,6 +51,10 @@ class Block {
   void barrier(const std::source_location& where);
   const void* exchange(unsigned mask, const void* value, std::size_t bytes,
                        const std::source_location& where);
+  bool overflowed_at(const void* address) const {
+    return std::any_of(fibers_.begin(), fibers_.end(),
+                       [&](const auto& fiber) { return fiber->overflowed_at(address); });
+  }
   unsigned lane() const { return running_->number % kWarpSize; }
   unsigned living() const { return warps_[running_->number / kWarpSize].living; }
 
@@ -74,8 +69,7 @@ class Block {
   void wait();
   void finish_if_complete(Warp& warp, Exchange* exchange);
   void leave(Thread& thread);
-  Exchange* take_exchange(unsigned mask, std::size_t bytes);
-  void give_up(uint3 index);
+  void give_up();
 
   const Grid* grid_ = nullptr;
   std::vector<Thread> threads_;
@@ -86,19 +80,13 @@ class Block {
 
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
-  std::vector<std::unique_ptr<Exchange>> exchanges_;
-  std::vector<Exchange*> free_;
+  ExchangePool exchanges_;
 };
 
 Block& block() {
   static auto* const instance = new Block;
   return *instance;
 }
-
-struct alignas(128) SharedMemory {
-  std::byte bytes[kMaxShared];
-};
-SharedMemory shared_memory;
 
 void Block::lay_out(const Grid& grid, uint3 index) {
   grid_ = &grid;
@@ -113,22 +101,24 @@ void Block::lay_out(const Grid& grid, uint3 index) {
     warps_[i / kWarpSize].living |= 1u << (i % kWarpSize);
   }
   ended_ = at_barrier_ = 0;
-  // What a block leaves behind is no other block's to read.
-  sanitizer::unpoison(shared_memory.bytes, kMaxShared);
-  std::memset(shared_memory.bytes, 0xFF, grid.shared_bytes);
-  sanitizer::poison(shared_memory.bytes + grid.shared_bytes, kMaxShared - grid.shared_bytes);
 }
 
 bool Block::run(const Grid& grid, uint3 index, std::mt19937_64& random) {
   lay_out(grid, index);
   switch (current_schedule.order) {
     case Schedule::Order::forward:
-    case Schedule::Order::reverse: run_in_order(); break;
-    case Schedule::Order::one_warp: run_one_warp(); break;
-    case Schedule::Order::random: run_at_random(random); break;
+    case Schedule::Order::reverse:
+      run_in_order();
+      break;
+    case Schedule::Order::one_warp:
+      run_one_warp();
+      break;
+    case Schedule::Order::random:
+      run_at_random(random);
+      break;
   }
   if (ended_ == threads_.size()) return true;
-  give_up(index);
+  give_up();
   return false;
 }
 
@@ -237,7 +227,7 @@ const void* Block::exchange(unsigned mask, const void* value, std::size_t bytes,
   auto found = std::find_if(warp.open.begin(), warp.open.end(), [&](const Exchange* e) {
     return e->mask == mask && e->bytes == bytes && (e->arrived & bit) == 0;
   });
-  Exchange* const e = found != warp.open.end() ? *found : take_exchange(mask, bytes);
+  Exchange* const e = found != warp.open.end() ? *found : exchanges_.take(mask, bytes);
   if (found == warp.open.end()) warp.open.push_back(e);
   std::memcpy(e->values + bytes * (self.number % kWarpSize), value, bytes);
   e->arrived |= bit;
@@ -262,73 +252,58 @@ void Block::finish_if_complete(Warp& warp, Exchange* e) {
 
 // The thread looks no longer at the values of its latest exchange.
 void Block::leave(Thread& thread) {
-  if (thread.exchange != nullptr && --thread.exchange->readers == 0) {
-    free_.push_back(thread.exchange);
-  }
+  if (thread.exchange != nullptr) exchanges_.leave(thread.exchange);
   thread.exchange = nullptr;
 }
 
-Exchange* Block::take_exchange(unsigned mask, std::size_t bytes) {
-  if (free_.empty()) {
-    exchanges_.push_back(std::make_unique<Exchange>());
-    free_.push_back(exchanges_.back().get());
+std::string describe(const Thread& thread) {
+  std::ostringstream text;
+  text << "  thread " << to_string(thread.index);
+  switch (thread.state) {
+    case State::ready:
+      text << " could go on";
+      break;
+    case State::ended:
+      text << " has ended";
+      break;
+    case State::at_barrier:
+      text << " waits at the barrier";
+      break;
+    case State::at_exchange:
+      text << " waits for the lanes 0x" << std::hex << thread.exchange->mask << std::dec;
+      break;
   }
-  Exchange* const e = free_.back();
-  free_.pop_back();
-  e->mask = mask;
-  e->bytes = bytes;
-  e->arrived = 0;
-  e->readers = 0;
-  if (mask != ~0u) std::memset(e->values, 0xFF, kWarpSize * bytes);
-  return e;
-}
-
-const char* name(State state) {
-  switch (state) {
-    case State::ready: return "could go on";
-    case State::at_barrier: return "waits at the barrier";
-    case State::at_exchange: return "waits for lanes of its warp";
-    case State::ended: return "has ended";
+  if (thread.state == State::at_barrier || thread.state == State::at_exchange) {
+    text << " in " << thread.where.file_name() << ':' << thread.where.line();
   }
-  return "";
+  return text.str();
 }
 
 // Reports each thread and forgets those that wait for ever.
-void Block::give_up(uint3 index) {
-  latest_report = "threads of block (" + std::to_string(index.x) + "," + std::to_string(index.y) +
-                  "," + std::to_string(index.z) + ") wait for ever";
-  for (const Thread& t : threads_) {
-    latest_report += "\n  thread (" + std::to_string(t.index.x) + "," + std::to_string(t.index.y) +
-                     "," + std::to_string(t.index.z) + ") " + name(t.state);
-    if (t.state == State::at_barrier || t.state == State::at_exchange) {
-      latest_report +=
-          std::string(" at ") + t.where.file_name() + ":" + std::to_string(t.where.line());
-    }
-    if (t.state == State::at_exchange) {
-      char mask[32];
-      std::snprintf(mask, sizeof mask, ", mask 0x%08x", t.exchange->mask);
-      latest_report += mask;
-    }
-  }
+void Block::give_up() {
+  std::string text = "threads of block " + to_string(blockIdx) + " wait for each other for ever";
+  for (const Thread& thread : threads_) text += '\n' + describe(thread);
+  set_report(text);
   for (Thread& thread : threads_) {
     leave(thread);
     if (thread.state == State::ended || thread.fiber == nullptr) continue;
     thread.fiber->abandon();
     idle_.push_back(thread.fiber);
   }
-  for (Warp& warp : warps_) warp.open.clear();
 }
 
 }  // namespace
 
 void set_schedule(const Schedule& schedule) { current_schedule = schedule; }
 Schedule schedule() { return current_schedule; }
-const char* report() { return latest_report.c_str(); }
+const void* running_kernel() { return running_grid == nullptr ? nullptr : running_grid->kernel; }
+bool below_a_stack(const void* address) { return block().overflowed_at(address); }
 
 bool run_grid(const Grid& grid) {
   blockDim = grid.threads;
   gridDim = grid.blocks;
-  latest_report.clear();
+  running_grid = &grid;
+  set_report("");
   std::vector<std::uint64_t> order(std::size_t{gridDim.x} * gridDim.y * gridDim.z);
   std::iota(order.begin(), order.end(), std::uint64_t{0});
   std::mt19937_64 random(current_schedule.seed);
@@ -336,12 +311,16 @@ bool run_grid(const Grid& grid) {
   if (current_schedule.order == Schedule::Order::random) {
     std::shuffle(order.begin(), order.end(), random);
   }
-  return std::all_of(order.begin(), order.end(), [&](std::uint64_t i) {
+  poison_shared_memory_of_launch(grid.shared_bytes);
+  const bool ended = std::all_of(order.begin(), order.end(), [&](std::uint64_t i) {
+    if (i != order.front()) poison_shared_memory_of_block();
     const uint3 index{static_cast<unsigned>(i % gridDim.x),
                       static_cast<unsigned>(i / gridDim.x % gridDim.y),
                       static_cast<unsigned>(i / gridDim.x / gridDim.y)};
     return block().run(grid, index, random);
   });
+  running_grid = nullptr;
+  return ended;
 }
 
 void block_barrier(const std::source_location& where) { block().barrier(where); }
@@ -351,6 +330,5 @@ const void* warp_exchange_bytes(unsigned mask, const void* value, std::size_t by
 }
 unsigned lane() { return block().lane(); }
 unsigned living_lanes() { return block().living(); }
-void* dynamic_shared_memory() { return shared_memory.bytes; }
 
 }  // namespace ink::emulator

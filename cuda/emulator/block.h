@@ -12,6 +12,7 @@ namespace ink::emulator {
 
 inline constexpr unsigned kWarpSize = 32;
 inline constexpr unsigned kMaxThreads = 1024;
+inline constexpr std::size_t kMaxExchangedBytes = 128;  // by a lane in one exchange
 
 // Which thread goes on when several could. A correct kernel gives the same bits under each.
 struct Schedule {
@@ -38,11 +39,13 @@ struct Grid {
 };
 
 // Runs every block of the grid to its end. False when threads wait for ever, or wait at different
-// places: report() then says who waits where.
+// places: report() (faults.h) then says who waits where.
 bool run_grid(const Grid& grid);
 
-// The report of the latest fault, line by line; empty when there was none.
-const char* report();
+// The kernel that runs, or null.
+const void* running_kernel();
+// Whether the address lies just below the stack of a thread: it has grown too large.
+bool below_a_stack(const void* address);
 
 // ---- what the threads call -------------------------------------------------------------------
 
@@ -61,7 +64,7 @@ template <class T>
 const std::array<T, kWarpSize>& warp_exchange(
     unsigned mask, const T& value,
     const std::source_location& where = std::source_location::current()) {
-  static_assert(sizeof(T) <= 128, "a lane exchanges at most 128 bytes");
+  static_assert(sizeof(T) <= kMaxExchangedBytes);
   return *static_cast<const std::array<T, kWarpSize>*>(
       warp_exchange_bytes(mask, &value, sizeof(T), where));
 }

@@ -34,8 +34,8 @@ inline void __syncthreads(
     const ink::emulator::Location& where = ink::emulator::Location::current()) {
   ink::emulator::block_barrier(where);
 }
-inline void __syncwarp(unsigned mask = ~0u, const ink::emulator::Location& where =
-                                                ink::emulator::Location::current()) {
+inline void __syncwarp(unsigned mask = ~0u,
+                       const ink::emulator::Location& where = ink::emulator::Location::current()) {
   ink::emulator::warp_exchange(mask, char{}, where);
 }
 inline void __threadfence() {}

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/faults.h"
 #include "cuda/emulator/host_control.h"
 #include "cuda/emulator/memory.h"
+#include "cuda/emulator/symbols.h"
 
 namespace ink::emulator {
 
@@ -100,8 +102,12 @@ cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int v
   return cudaSuccess;
 }
 
-cudaError_t kernel_name(const char** name, const void*) {
-  *name = "kernel";
+cudaError_t kernel_name(const char** name, const void* kernel) {
+  static auto* const names = new std::map<const void*, std::string>;
+  const std::lock_guard lock(host().mutex);
+  auto found = names->find(kernel);
+  if (found == names->end()) found = names->emplace(kernel, readable_name(kernel)).first;
+  *name = found->second.c_str();
   return cudaSuccess;
 }
 
@@ -121,10 +127,14 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
   }
   return perform(config.stream, [config, kernel, run = std::move(run_thread)] {
     const DeviceAccess access;
-    const bool ended = run_grid(
-        {config.gridDim, config.blockDim, config.dynamicSmemBytes, kernel,
-         [](const void* f) { (*static_cast<const std::function<void()>*>(f))(); }, &run});
-    return ended && damaged_block() == nullptr ? cudaSuccess : cudaErrorLaunchFailure;
+    const bool ended =
+        run_grid({config.gridDim, config.blockDim, config.dynamicSmemBytes, kernel,
+                  [](const void* f) { (*static_cast<const std::function<void()>*>(f))(); }, &run});
+    if (!ended) return cudaErrorLaunchFailure;
+    const std::string damage = damaged_fence();
+    if (damage.empty()) return cudaSuccess;
+    set_report("it wrote " + damage);
+    return cudaErrorLaunchFailure;
   });
 }
 
@@ -136,23 +146,34 @@ using namespace ink::emulator;
 
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
-    case cudaSuccess: return "cudaSuccess";
-    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice: return "cudaErrorNoDevice";
-    case cudaErrorNoKernelImageForDevice: return "cudaErrorNoKernelImageForDevice";
-    case cudaErrorNotReady: return "cudaErrorNotReady";
-    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
-    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
-    case cudaErrorStreamCaptureInvalidated: return "cudaErrorStreamCaptureInvalidated";
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+      return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorNoKernelImageForDevice:
+      return "cudaErrorNoKernelImageForDevice";
+    case cudaErrorNotReady:
+      return "cudaErrorNotReady";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+      return "cudaErrorStreamCaptureInvalidated";
   }
   return "unknown error";
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
-  if (error == cudaErrorLaunchFailure && *report() != '\0') return report();
+  if (error == cudaErrorLaunchFailure && !report().empty()) return report().c_str();
   return cudaGetErrorName(error);
 }
 
@@ -235,8 +256,8 @@ cudaError_t cudaMemcpyAsync(void* dst, const void* src, std::size_t bytes, cudaM
                             cudaStream_t stream) {
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  const bool sides_fit = kind == cudaMemcpyDefault ||
-                         (to_device == is_device_memory(dst) && from_device == is_device_memory(src));
+  const bool sides_fit = kind == cudaMemcpyDefault || (to_device == is_device_memory(dst) &&
+                                                       from_device == is_device_memory(src));
   if (bytes > 0 && !sides_fit) return done(cudaErrorInvalidValue);
   return perform(stream, [=] {
     const DeviceAccess access;
@@ -333,8 +354,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  *status = of(stream).capture == nullptr ? cudaStreamCaptureStatusNone
-                                          : cudaStreamCaptureStatusActive;
+  *status =
+      of(stream).capture == nullptr ? cudaStreamCaptureStatusNone : cudaStreamCaptureStatusActive;
   return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {

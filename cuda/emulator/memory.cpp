@@ -7,7 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <sstream>
+#include <vector>
 
+#include "cuda/emulator/faults.h"
 #include "cuda/emulator/sanitizer.h"
 
 namespace ink::emulator {
@@ -26,8 +29,8 @@ std::size_t rounded(std::size_t bytes) {
 class Arena {
  public:
   Arena() {
-    void* memory = ::mmap(nullptr, kArenaBytes, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory =
+        ::mmap(nullptr, kArenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::abort();
     begin_ = top_ = static_cast<std::byte*>(memory);
     free_[begin_] = kArenaBytes;
@@ -37,8 +40,8 @@ class Arena {
     const std::size_t whole = rounded(bytes) + 2 * kFence;
     if (rounded(bytes) > capacity_ - used_) return nullptr;
     // First fit: low addresses, so that little has to be opened and closed.
-    const auto hole = std::find_if(free_.begin(), free_.end(),
-                                   [&](const auto& h) { return h.second >= whole; });
+    const auto hole =
+        std::find_if(free_.begin(), free_.end(), [&](const auto& h) { return h.second >= whole; });
     if (hole == free_.end()) return nullptr;
     const auto [first, size] = *hole;
     free_.erase(hole);
@@ -79,25 +82,46 @@ class Arena {
     return memory >= begin_ && memory < begin_ + kArenaBytes;
   }
 
-  const void* damaged() {
-    if (sanitizer::kAddress) return nullptr;  // it has reported the write itself
-    const auto touched = [](const std::byte* first, const std::byte* last) {
-      return std::any_of(first, last, [](std::byte b) { return b != std::byte{kPattern}; });
+  const void* nearest(const void* address, std::size_t* bytes) const {
+    auto after = blocks_.upper_bound(static_cast<std::byte*>(const_cast<void*>(address)));
+    if (after == blocks_.begin()) return nullptr;
+    --after;
+    *bytes = after->second;
+    return after->first;
+  }
+
+  std::string damaged() {
+    if (sanitizer::kAddress) return {};  // it has stopped at the write itself
+    static const std::vector<std::byte> intact(kFence + kAlignment, std::byte{kPattern});
+    const auto broken = [](const std::byte* first, std::size_t size) {
+      return std::memcmp(first, intact.data(), size) != 0;
     };
     for (const auto& [block, bytes] : blocks_) {
-      if (touched(block - kFence, block) ||
-          touched(block + bytes, block + rounded(bytes) + kFence)) {
-        return block;
+      std::byte* const end = block + bytes;
+      const std::size_t behind = rounded(bytes) - bytes + kFence;
+      if (!broken(block - kFence, kFence) && !broken(end, behind)) continue;
+      std::ostringstream text;
+      const auto written = [](std::byte b) { return b != std::byte{kPattern}; };
+      if (const auto at = std::find_if(end, end + behind, written); at != end + behind) {
+        text << at - end << " bytes past the end";
+      } else {
+        text << block - std::find_if(block - kFence, block, written) << " bytes before the start";
       }
+      text << " of a block of " << bytes << " bytes";
+      std::memset(block - kFence, kPattern, kFence);
+      std::memset(end, kPattern, behind);
+      return text.str();
     }
-    return nullptr;
+    return {};
   }
 
   void open() {
     if (open_++ == 0) protect(PROT_READ | PROT_WRITE);
   }
   void close() {
-    if (--open_ == 0) protect(PROT_NONE);
+    if (--open_ > 0) return;
+    protect(PROT_NONE);
+    watch_accesses();
   }
 
   std::size_t capacity_ = std::size_t{4} << 30;
@@ -152,6 +176,9 @@ std::size_t device_bytes() { return arena().capacity_; }
 std::size_t device_bytes_free() { return arena().capacity_ - arena().used_; }
 DeviceAccess::DeviceAccess() { arena().open(); }
 DeviceAccess::~DeviceAccess() { arena().close(); }
-const void* damaged_block() { return arena().damaged(); }
+const void* nearest_block(const void* address, std::size_t* bytes) {
+  return arena().nearest(address, bytes);
+}
+std::string damaged_fence() { return arena().damaged(); }
 
 }  // namespace ink::emulator

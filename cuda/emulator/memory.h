@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace ink::emulator {
 
@@ -26,7 +27,11 @@ class DeviceAccess {
   DeviceAccess& operator=(const DeviceAccess&) = delete;
 };
 
-// The block whose fence has been written to, or null.
-const void* damaged_block();
+// The block that begins last before the address, and its size; null when there is none.
+const void* nearest_block(const void* address, std::size_t* bytes);
+
+// Whether a fence has been written to since the last call, and which: "12 bytes past the end of a
+// block of 400 bytes". Empty when all hold. The fences are mended.
+std::string damaged_fence();
 
 }  // namespace ink::emulator
