@@ -10,6 +10,9 @@
 namespace ink::cuda {
 namespace {
 
+// Two blocks fit on a multiprocessor where 64 registers are enough for a thread.
+constexpr int kMinBlocks = sizeof(Real) == sizeof(float) ? 2 : 1;
+
 // ---- forward -----------------------------------------------------------------------------------
 
 // The mean and the sum of squared deviations of the values that a thread has seen, by channel.
@@ -108,7 +111,7 @@ struct Normalize {
 
 // kHeld: each thread reads its values once and keeps them in registers.
 template <int V, bool kSilu, bool kHeld>
-__global__ void __launch_bounds__(kSlabThreads)
+__global__ void __launch_bounds__(kSlabThreads, kMinBlocks)
     group_norm_forward_kernel(Real* y, Real* mean, Real* rstd, const Real* x, const Real* gamma,
                               const Real* beta, Slabs s) {
   const Place at(s);
@@ -120,26 +123,25 @@ __global__ void __launch_bounds__(kSlabThreads)
 
   Channels<V> held[kSlabPixels];
   Moments<V> moments;
-  for (int c = at.column; c < at.width; c += s.step()) {
-    for (int first = at.row; first < s.pixels; first += kSlabPixels * s.rows) {
-      moments.add(held, load_pixels<V>(held, x + c, first, s));
-    }
-  }
+  for_channels<kHeld>(at, s, [&](int c) {
+    for_pixels<kHeld>(at, s,
+                      [&](int pixel) { moments.add(held, load_pixels<V>(held, x + c, pixel, s)); });
+  });
   join_moments(slab_mean, slab_rstd, partial, moments, at, s);
   for (int g = static_cast<int>(threadIdx.x); g < at.width / s.group; g += blockDim.x) {
     mean[at.first_group(s) + g] = slab_mean[g];
     rstd[at.first_group(s) + g] = slab_rstd[g];
   }
 
-  for (int c = at.column; c < at.width; c += s.step()) {
+  for_channels<kHeld>(at, s, [&](int c) {
     const Normalize<V, kSilu> normalize(slab_mean, slab_rstd, gamma + at.channel, beta + at.channel,
                                         c, s.group);
-    for (int first = at.row; first < s.pixels; first += kSlabPixels * s.rows) {
-      if constexpr (!kHeld) load_pixels<V>(held, x + c, first, s);
+    for_pixels<kHeld>(at, s, [&](int pixel) {
+      if constexpr (!kHeld) load_pixels<V>(held, x + c, pixel, s);
       normalize(held);
-      store_pixels(y + c, held, first, s);
-    }
-  }
+      store_pixels(y + c, held, pixel, s);
+    });
+  });
 }
 
 template <int V, bool kSilu>
@@ -150,19 +152,17 @@ __global__ void __launch_bounds__(kSlabThreads)
   const Index group = at.first_group(s);
   x += at.slab(s);
   y += at.slab(s);
-  for (int c = at.column; c < at.width; c += s.step()) {
+  for_channels<false>(at, s, [&](int c) {
     const Normalize<V, kSilu> normalize(mean + group, rstd + group, gamma + at.channel,
                                         beta + at.channel, c, s.group);
-    for (int first = at.row; first < s.pixels; first += kSlabPixels * s.rows) {
+    for_pixels<false>(at, s, [&](int pixel) {
       Channels<V> held[kSlabPixels];
-      load_pixels<V>(held, x + c, first, s);
+      load_pixels<V>(held, x + c, pixel, s);
       normalize(held);
-      store_pixels(y + c, held, first, s);
-    }
-  }
+      store_pixels(y + c, held, pixel, s);
+    });
+  });
 }
-
-bool is_empty(const GroupNormSizes& sizes) { return sizes.n * sizes.pixels * sizes.channels == 0; }
 
 }  // namespace
 
@@ -179,11 +179,12 @@ Slabs plan_slabs(const GroupNormSizes& sizes, bool vectors) {
   const Index wanted = std::clamp(held, kSector, kLine);
   const Index width = std::min(sizes.channels, std::max(unit, wanted / unit * unit));
   const Index columns = std::min<Index>(width / vector, kSlabColumns);
-  const Index rows = std::clamp<Index>((sizes.pixels + kSlabPixels - 1) / kSlabPixels, 1,
-                                       kSlabThreads / columns);
+  const Index rows =
+      std::clamp<Index>((sizes.pixels + kSlabPixels - 1) / kSlabPixels, 1, kSlabThreads / columns);
   const auto narrow = [](Index i) { return static_cast<int>(i); };
   return {narrow(sizes.pixels), narrow(sizes.channels), narrow(group), narrow(sizes.groups),
-          narrow(width), narrow(columns), narrow(rows), vector, sizes.epsilon};
+          narrow(width),        narrow(columns),        narrow(rows),  vector,
+          sizes.epsilon};
 }
 
 Launch launch_of(const Slabs& s, Index images, int arrays, int sums) {

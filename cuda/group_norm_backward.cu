@@ -121,7 +121,7 @@ __device__ void finish(Channels<V> (&dz)[kSlabPixels], const Channels<V> (&x_hat
 // kHeld: each thread reads its values once and keeps them in registers. dgamma and dbeta are (n,
 // channels) here: the shares of the images.
 template <int V, bool kSilu, bool kHeld>
-__global__ void __launch_bounds__(kSlabThreads)
+__global__ void __launch_bounds__(kSlabThreads, 1)
     group_norm_backward_kernel(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
                                const Real* mean, const Real* rstd, const Real* gamma,
                                const Real* beta, Slabs s) {
@@ -139,12 +139,12 @@ __global__ void __launch_bounds__(kSlabThreads)
     const int c = start + at.column;
     Real dz_sum[V] = {}, dz_x_sum[V] = {};
     if (c < at.width) {
-      for (int first = at.row; first < s.pixels; first += kSlabPixels * s.rows) {
-        const int count = load_pixels<V>(x_hat, x + c, first, s);
-        load_pixels<V>(dz, dy + c, first, s);
+      for_pixels<kHeld>(at, s, [&](int pixel) {
+        const int count = load_pixels<V>(x_hat, x + c, pixel, s);
+        load_pixels<V>(dz, dy + c, pixel, s);
         differentiate<kSilu>(dz, x_hat, norm, c);
         add_pixels<V>(dz_sum, dz_x_sum, dz, x_hat, count);
-      }
+      });
     }
     store_partial(sums.partial_dz, dz_sum, at, s);
     store_partial(sums.partial_dz_x, dz_x_sum, at, s);
@@ -152,17 +152,17 @@ __global__ void __launch_bounds__(kSlabThreads)
   }
   __syncthreads();
 
-  for (int c = at.column; c < at.width; c += s.step()) {
-    for (int first = at.row; first < s.pixels; first += kSlabPixels * s.rows) {
+  for_channels<kHeld>(at, s, [&](int c) {
+    for_pixels<kHeld>(at, s, [&](int pixel) {
       if constexpr (!kHeld) {
-        load_pixels<V>(x_hat, x + c, first, s);
-        load_pixels<V>(dz, dy + c, first, s);
+        load_pixels<V>(x_hat, x + c, pixel, s);
+        load_pixels<V>(dz, dy + c, pixel, s);
         differentiate<kSilu>(dz, x_hat, norm, c);
       }
       finish(dz, x_hat, norm, sums, c, s);
-      store_pixels(dx + c, dz, first, s);
-    }
-  }
+      store_pixels(dx + c, dz, pixel, s);
+    });
+  });
 }
 
 // dgamma and dbeta (channels) from the shares (2, n, channels) of the images: eight sums over every

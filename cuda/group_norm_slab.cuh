@@ -72,8 +72,30 @@ struct Place {
 
   // Where the slab begins in an array (n, pixels, channels), and its groups in one of (n, groups).
   __device__ Index slab(const Slabs& s) const { return image * s.pixels * s.channels + channel; }
-  __device__ Index first_group(const Slabs& s) const { return image * s.groups + channel / s.group; }
+  __device__ Index first_group(const Slabs& s) const {
+    return image * s.groups + channel / s.group;
+  }
 };
+
+// Calls body(c) for the first of every V channels of the slab that the thread has to do with; kOnce
+// says that there is no more than one.
+template <bool kOnce, class Body>
+__device__ void for_channels(const Place& at, const Slabs& s, const Body& body) {
+  if constexpr (kOnce) {
+    if (at.column < at.width) body(at.column);
+  } else {
+    for (int c = at.column; c < at.width; c += s.step()) body(c);
+  }
+}
+// Calls body(pixel) for the first of every kSlabPixels pixels in the same way.
+template <bool kOnce, class Body>
+__device__ void for_pixels(const Place& at, const Slabs& s, const Body& body) {
+  if constexpr (kOnce) {
+    if (at.row < s.pixels) body(at.row);
+  } else {
+    for (int p = at.row; p < s.pixels; p += kSlabPixels * s.rows) body(p);
+  }
+}
 
 // rows[i] = V channels of pixel first + i * s.rows, for as many as there are, which is returned.
 template <int V>
@@ -97,7 +119,8 @@ __device__ void store_pixels(Real* y, const Channels<V> (&rows)[kSlabPixels], in
 #pragma unroll
   for (int i = 0; i < kSlabPixels; ++i) {
     const int pixel = first + i * s.rows;
-    if (pixel < s.pixels) *reinterpret_cast<Channels<V>*>(y + static_cast<Index>(pixel) * s.channels) = rows[i];
+    if (pixel < s.pixels)
+      *reinterpret_cast<Channels<V>*>(y + static_cast<Index>(pixel) * s.channels) = rows[i];
   }
 }
 
