@@ -164,6 +164,8 @@ __global__ void __launch_bounds__(kSlabThreads)
   });
 }
 
+bool is_empty(const GroupNormSizes& sizes) { return sizes.n * sizes.pixels * sizes.channels == 0; }
+
 }  // namespace
 
 // ---- on the host -------------------------------------------------------------------------------
