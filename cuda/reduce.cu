@@ -83,8 +83,8 @@ __global__ void __launch_bounds__(kBlock) reduce_kernel(Real* out, const Real* x
 
   const Index first = chunk * plan.chunk + row;
   const Index last = std::min(length, (chunk + 1) * plan.chunk);
-  part[thread] = inside ? reduce_leaf<R>(x + o * length * inner + i, first, last, rows, inner)
-                        : R::identity();
+  part[thread] =
+      inside ? reduce_leaf<R>(x + o * length * inner + i, first, last, rows, inner) : R::identity();
 
   // Halve the rows until one is left.
   for (int half = rows / 2; half > 0; half /= 2) {
@@ -94,7 +94,8 @@ __global__ void __launch_bounds__(kBlock) reduce_kernel(Real* out, const Real* x
   if (inside && row == 0) out[(o * plan.chunks + chunk) * inner + i] = part[thread];
 }
 
-// Loads through Load. The chunks' results are joined in the same way, and theirs, until one is left.
+// Loads through Load. The chunks' results are joined in the same way, and theirs, until one is
+// left.
 template <class R, class Load>
 void reduce_chunks(Real* out, const Real* x, const ReduceSizes& sizes) {
   const Plan plan(sizes);

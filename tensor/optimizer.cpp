@@ -22,10 +22,10 @@ void adamw_(Tensor& parameters, Tensor& moment1, Tensor& moment2, const Tensor& 
   if (average != nullptr) check_flat("adamw", parameters, *average);
   check(gradient_norm.count() == 1, "adamw", "expects one norm of all gradients, got {}",
         gradient_norm.shape());
-  on<cpu::adamw, cuda::adamw>(
-      parameters.device(), parameters.mutable_data(), moment1.mutable_data(),
-      moment2.mutable_data(), average == nullptr ? nullptr : average->mutable_data(),
-      gradients.data(), gradient_norm.data(), parameters.count(), step);
+  on<cpu::adamw, cuda::adamw>(parameters.device(), parameters.mutable_data(),
+                              moment1.mutable_data(), moment2.mutable_data(),
+                              average == nullptr ? nullptr : average->mutable_data(),
+                              gradients.data(), gradient_norm.data(), parameters.count(), step);
 }
 
 void ema_(Tensor& average, const Tensor& parameters, const Varying<Real>& decay) {

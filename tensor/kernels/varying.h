@@ -6,7 +6,8 @@
 namespace ink {
 
 // An argument of a kernel: by value; or, in a step that a CUDA graph repeats (tensor/graph.h), by
-// an address in device memory that is refreshed before every run. `value` is then that of the first.
+// an address in device memory that is refreshed before every run. `value` is then that of the
+// first.
 template <class T>
 struct Varying {
   Varying(const T& v) : value(v) {}  // NOLINT: implicit, so that a plain value is taken as well
