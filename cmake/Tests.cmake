@@ -1,6 +1,7 @@
 # The test suite, once for every Real of INK_TEST_REALS: tests_float, tests_double. ctest runs a test per file.
 
 file(GLOB INK_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cpp)
+file(GLOB INK_CUDA_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/test_cuda_*.cpp ${PROJECT_SOURCE_DIR}/tests/test_emulator*.cpp)
 file(GLOB INK_TEST_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.cpp)
 
 if(INK_TESTS STREQUAL "OFF")
@@ -16,6 +17,7 @@ if(NOT doctest_FOUND)
 endif()
 
 enable_testing()
+add_subdirectory(cuda/emulator)
 add_custom_target(tests)
 add_dependencies(tests programs)
 
@@ -40,11 +42,16 @@ function(ink_add_tests real)
   endif()
   add_executable(${name} ${INK_TEST_FILES} ${INK_TEST_SUPPORT})
   target_link_libraries(${name} PRIVATE inkling_apps${suffix} inkling_op_table${suffix} inkling_ladder${suffix}
-                        doctest::doctest nlohmann_json::nlohmann_json stb::stb ink_flags)
+                        inkling_emulated_${real} doctest::doctest nlohmann_json::nlohmann_json stb::stb ink_flags)
   target_compile_definitions(${name} PRIVATE INK_BUILD_DIR="${PROJECT_BINARY_DIR}")
   # The tests' own code need not be fast, but quick to compile: -O1 takes about half the time.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_dependencies(tests ${name})
+
+  # The kernels of cuda/ alone, for those who write one.
+  add_executable(tests_cuda_${real} EXCLUDE_FROM_ALL tests/main.cpp ${INK_CUDA_TEST_FILES})
+  target_link_libraries(tests_cuda_${real} PRIVATE inkling${suffix} inkling_emulated_${real} doctest::doctest ink_flags)
+  target_compile_options(tests_cuda_${real} PRIVATE $<$<CONFIG:Release>:-O1>)
 
   foreach(file IN LISTS INK_TEST_FILES INK_TEST_SUPPORT)
     file(STRINGS ${file} cases REGEX "TEST_CASE")
