@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/divisor.h"
+#include "cuda/runtime.h"
 #include "tensor/kernels/real.h"
 
 namespace ink::cuda {
@@ -43,7 +44,7 @@ struct OutputRows {
   const Real* bias = nullptr;        // (n)
   const Real* image_bias = nullptr;  // (images, n)
   const Real* residual = nullptr;    // shaped as the output; may be the output itself
-  Divisor rows_per_image{};
+  Divisor rows_per_image = Divisor(1);
 
   struct Row {
     Index place;

@@ -155,10 +155,9 @@ struct Product {
   int first_k, last_k;  // kDepth divides first_k
 };
 
-// The tiles of all products of a launch, tiles of a row of C one after another.
+// The tiles of the largest product of a launch; those of a row of C are computed side by side.
 struct TileGrid {
-  int rows, columns;  // of tiles in the largest product
-  Index products;
+  int rows, columns;
 };
 
 // `Products` has a function product(z); `Sums` is one of tile_sums.cuh.

@@ -2,6 +2,8 @@
 // cores.
 #pragma once
 
+#include <cmath>
+
 #include "cuda/tile.cuh"
 
 namespace ink::cuda {
@@ -53,7 +55,7 @@ class SimtSums {
 #pragma unroll
       for (int i = 0; i < 4; ++i)
 #pragma unroll
-        for (int j = 0; j < 4; ++j) sum[i][j] += a[i][k] * b[j][k];
+        for (int j = 0; j < 4; ++j) sum[i][j] = std::fma(a[i][k], b[j][k], sum[i][j]);
   }
 
   // Where square (i, j) begins: the squares of neighbouring threads are neighbours.

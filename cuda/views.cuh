@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cuda/divisor.h"
+#include "cuda/runtime.h"
 #include "tensor/kernels/real.h"
 
 namespace ink::cuda {
