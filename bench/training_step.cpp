@@ -35,8 +35,7 @@ Real Trainer::train() {
   const Variable loss = simple_loss(network(), add_noise(schedule_, images_, random_));
   parameters_.zero_gradients();
   loss.backward();
-  optimizer_.step(Real(2e-4));
-  ema_.update();
+  optimizer_.step(rate_, ema_);
   return loss.item();
 }
 

@@ -35,6 +35,7 @@ class Trainer {
   Tensor images_;
   nn::AdamW optimizer_;
   nn::Ema ema_;
+  nn::LearningRate rate_{.peak = Real(2e-4)};
 };
 
 }  // namespace ink::bench

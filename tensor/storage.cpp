@@ -9,7 +9,9 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "tensor/check.h"
@@ -31,7 +33,7 @@ class CachingAllocator {
   void* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& cached = free_[size];
+    std::vector<void*>& cached = open_ == nullptr ? free_[size] : reserved_[open_][size];
     void* block = nullptr;
     if (!cached.empty()) {
       block = cached.back();
@@ -39,6 +41,7 @@ class CachingAllocator {
     } else {
       block = from_system(size);
     }
+    if (open_ != nullptr) owner_[block] = open_;
     stats_.bytes_in_use += static_cast<std::int64_t>(size);
     stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
     return block;
@@ -47,8 +50,40 @@ class CachingAllocator {
   void give_back(void* block, std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    free_[size].push_back(block);
+    const auto owned = owner_.find(block);
+    (owned == owner_.end() ? free_ : reserved_[owned->second])[size].push_back(block);
     stats_.bytes_in_use -= static_cast<std::int64_t>(size);
+  }
+
+  // The reserve begins with all cached blocks, and keeps those that were taken while it was open.
+  void open(const MemoryReserve* reserve) {
+    const std::lock_guard lock(mutex_);
+    check(open_ == nullptr, "allocate", "another reserve of memory is open already");
+    open_ = reserve;
+    reserved_[reserve] = std::exchange(free_, {});
+  }
+
+  void close(const MemoryReserve* reserve) {
+    const std::lock_guard lock(mutex_);
+    if (open_ != reserve) return;
+    open_ = nullptr;
+    for (auto& [size, blocks] : reserved_[reserve]) {
+      const auto kept = std::partition(blocks.begin(), blocks.end(),
+                                       [this](void* block) { return owner_.contains(block); });
+      std::vector<void*>& cached = free_[size];
+      cached.insert(cached.end(), kept, blocks.end());
+      blocks.erase(kept, blocks.end());
+    }
+  }
+
+  void dissolve(const MemoryReserve* reserve) {
+    close(reserve);
+    const std::lock_guard lock(mutex_);
+    std::erase_if(owner_, [reserve](const auto& entry) { return entry.second == reserve; });
+    for (const auto& [size, blocks] : reserved_[reserve]) {
+      free_[size].insert(free_[size].end(), blocks.begin(), blocks.end());
+    }
+    reserved_.erase(reserve);
   }
 
   AllocatorStats stats() {
@@ -111,7 +146,12 @@ class CachingAllocator {
 
   Device device_;
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
+  using Blocks = std::map<std::size_t, std::vector<void*>>;  // by size
+  Blocks free_;
+  // Of reserves: what is free in each, and whose block this is.
+  std::unordered_map<const MemoryReserve*, Blocks> reserved_;
+  std::unordered_map<const void*, const MemoryReserve*> owner_;
+  const MemoryReserve* open_ = nullptr;
   AllocatorStats stats_;
 };
 
@@ -195,6 +235,10 @@ Storage::~Storage() {
 AllocatorStats allocator_stats(Device device) { return allocator(device).stats(); }
 void reset_peak_bytes(Device device) { allocator(device).reset_peak(); }
 void release_cached_memory(Device device) { allocator(device).release_cached(); }
+
+void MemoryReserve::open() { allocator(device_).open(this); }
+void MemoryReserve::close() { allocator(device_).close(this); }
+MemoryReserve::~MemoryReserve() { allocator(device_).dissolve(this); }
 
 GuardedAllocations::GuardedAllocations() {
   const std::lock_guard lock(guards().mutex);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/memory.h"
 
@@ -51,6 +52,7 @@ Tensor Tensor::from(const std::vector<Real>& values, const Shape& shape, Device 
   check(shape.count() == static_cast<Index>(values.size()), "from",
         "the shape {} holds {} elements, but {} values were given", shape, shape.count(),
         values.size());
+  check_not_recording("from", device, "give it the values through varying_tensor()");
   Tensor result(shape, device);
   on<cpu::copy_from_host, cuda::copy_from_host>(device, static_cast<void*>(result.mutable_data()),
                                                 static_cast<const void*>(values.data()),
@@ -210,6 +212,7 @@ Real Tensor::at(std::initializer_list<Index> index) const {
 }
 
 std::vector<Real> Tensor::to_vector() const {
+  check_not_recording("to_vector", device(), "read the values after the step");
   const Tensor compact = contiguous();
   std::vector<Real> values(static_cast<std::size_t>(count()));
   on<cpu::copy_to_host, cuda::copy_to_host>(device(), static_cast<void*>(values.data()),

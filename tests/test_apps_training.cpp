@@ -37,9 +37,10 @@ struct TinyRun {
       const NoisedBatch batch = add_noise(schedule, x0, state.noise);
       const Variable loss = simple_loss(eps_theta, batch);
       loss.backward();
-      state.optimizer.step(state.plan.rate().at(state.step));
-      state.ema.update();
-      state.history.add_step(loss.item(), batch.t, Tensor::ones(batch.t.shape()), schedule.T);
+      state.optimizer.step(state.plan.rate(), state.ema);
+      state.history.add_step(loss.item(), batch.t.to_vector(),
+                             std::vector<Real>(static_cast<std::size_t>(batch.t.count()), 1),
+                             schedule.T);
     }
   }
 

@@ -41,6 +41,9 @@ void add_options(CLI::App& app, SampleOptions& options, Typed& typed) {
   app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)");
   app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_flag("!--no-graph", options.graph,
+               "launch every kernel anew instead of repeating the network as a CUDA graph; the "
+               "pictures are the same");
 }
 
 // A number of steps asks for DDIM; what belongs to the other sampler is refused.

@@ -28,6 +28,10 @@ void add_run_options(CLI::App& app, TrainOptions& options) {
   app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->group(group);
+  app.add_flag("!--no-graph", options.graph,
+               "launch every kernel anew instead of repeating the step as a CUDA graph; the result "
+               "is the same")
+      ->group(group);
   app.add_option("--out", options.out,
                  "folder for the results (default: runs/mnist, or the next free runs/mnist-N)")
       ->group(group);

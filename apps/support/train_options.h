@@ -13,6 +13,7 @@ namespace ink::apps {
 // resumed.
 struct TrainOptions {
   std::string device = "auto";
+  bool graph = true;  // on a GPU, repeat the step as a CUDA graph
   std::optional<std::string> preset;
   std::optional<std::string> data, images;    // folders; at most one of them
   std::optional<Index> image_size, channels;  // of `images`
