@@ -33,7 +33,8 @@ struct HeadRows {
   int rows;
 
   __device__ HeadRows(T* array, int count, const HeadSizes& s)
-      : data(array + (blockIdx.x / s.heads * Index(count) * s.heads + blockIdx.x % s.heads) * s.dim),
+      : data(array +
+             (blockIdx.x / s.heads * Index(count) * s.heads + blockIdx.x % s.heads) * s.dim),
         rows(count) {}
 };
 

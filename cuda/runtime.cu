@@ -107,6 +107,13 @@ const Chip& chip() {
   return instance;
 }
 
+std::string description() {
+  const Chip& c = chip();
+  const auto tenths = static_cast<int>(static_cast<double>(c.memory_bytes) / 1e8 + 0.5);
+  return text(c.name, ", compute capability ", c.major, '.', c.minor, ", ", tenths / 10, '.',
+              tenths % 10, " GB");
+}
+
 unsigned blocks_for(Index n, Index size) {
   const Index blocks = (n + size - 1) / size;
   if (blocks > 0x7FFFFFFF) fail("a launch of ", blocks, " blocks is too large");

@@ -16,8 +16,8 @@ struct Case {
   Index shift = 0;       // of all arrays against an aligned address, in elements
 
   AttentionSizes sizes() const {
-    return {batch, queries, keys, heads, head_dim,
-            static_cast<Real>(1 / std::sqrt(static_cast<double>(head_dim)))};
+    return {batch, queries,  keys,
+            heads, head_dim, static_cast<Real>(1 / std::sqrt(static_cast<double>(head_dim)))};
   }
   Index of_queries() const { return batch * queries * heads * head_dim; }
   Index of_keys() const { return batch * keys * heads * head_dim; }
@@ -198,7 +198,8 @@ void check_bounded(const std::string& name, const Numbers& got, const Row& expec
     const double allowed = error[i] * std::exp2(-11) + extra * std::max(1.0, error[i]);
     const double off = std::fabs(double(got[i]) - expected[i]);
     if (off <= allowed) continue;
-    FAIL_CHECK(name, " at ", i, ": got ", got[i], ", expected ", expected[i], ", allowed ", allowed);
+    FAIL_CHECK(name, " at ", i, ": got ", got[i], ", expected ", expected[i], ", allowed ",
+               allowed);
     return;
   }
 }
@@ -220,10 +221,10 @@ void check_tensor_cores(const Case& c) {
 }
 
 const std::vector<Case> kCases = {
-    {1, 1, 1, 1, 1},      {2, 1, 5, 1, 3},        {1, 5, 1, 2, 4},       {1, 31, 33, 1, 5},
-    {1, 32, 32, 2, 3},    {1, 33, 31, 1, 8},      {2, 7, 17, 3, 7},      {1, 3, 65, 1, 17},
-    {2, 49, 49, 2, 32},   {1, 49, 49, 1, 32, 1, 1}, {1, 65, 64, 1, 32},  {1, 9, 9, 2, 33},
-    {1, 70, 40, 1, 64},   {1, 20, 35, 2, 65},     {1, 17, 33, 1, 128},   {1, 5, 34, 1, 130, 1, 3},
+    {1, 1, 1, 1, 1},     {2, 1, 5, 1, 3},          {1, 5, 1, 2, 4},     {1, 31, 33, 1, 5},
+    {1, 32, 32, 2, 3},   {1, 33, 31, 1, 8},        {2, 7, 17, 3, 7},    {1, 3, 65, 1, 17},
+    {2, 49, 49, 2, 32},  {1, 49, 49, 1, 32, 1, 1}, {1, 65, 64, 1, 32},  {1, 9, 9, 2, 33},
+    {1, 70, 40, 1, 64},  {1, 20, 35, 2, 65},       {1, 17, 33, 1, 128}, {1, 5, 34, 1, 130, 1, 3},
     {1, 130, 70, 1, 16},
 };
 
@@ -231,8 +232,8 @@ const std::vector<Case> kCases = {
 
 TEST_CASE("cuda: attention equals the CPU (ATT.1) (ATT.3) (ATT.4) (ATT.5) (ATT.6)") {
   for (const Case& c : kCases) check_exact(c);
-  for (const Case& c : {Case{2, 6, 9, 1, 8, 10}, Case{1, 4, 130, 2, 5, 10},
-                        Case{1, 49, 49, 1, 31, 10}}) {
+  for (const Case& c :
+       {Case{2, 6, 9, 1, 8, 10}, Case{1, 4, 130, 2, 5, 10}, Case{1, 49, 49, 1, 31, 10}}) {
     check_exact(c);
   }
 }

@@ -35,16 +35,16 @@ const std::vector<Case> kCases = {
     {1, 9, 40, 5},
     {2, 49, 12, 3, 1000},
     {2, 25, 4, 4, -1000},
-    {3, 784, 32, 32},             // a slab of several groups
-    {2, 784, 32, 32, 1000, 1},    // the same, a channel at a time
+    {3, 784, 32, 32},           // a slab of several groups
+    {2, 784, 32, 32, 1000, 1},  // the same, a channel at a time
     {1, 784, 32, 32, 0, 3},
     {2, 196, 64, 32},
     {2, 49, 128, 32},
     {1, 256, 24, 4},
-    {1, 64, 40, 4},               // the last slab is narrower
-    {1, 4096, 16, 8},             // too large for registers
+    {1, 64, 40, 4},    // the last slab is narrower
+    {1, 4096, 16, 8},  // too large for registers
     {1, 1500, 33, 3, 1000},
-    {2, 3, 600, 1},               // wider than a row of threads
+    {2, 3, 600, 1},  // wider than a row of threads
     {1, 5, 1500, 2, 1000, 1},
 };
 
