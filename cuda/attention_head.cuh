@@ -32,9 +32,10 @@ struct HeadRows {
   T* data;
   int rows;
 
-  __device__ HeadRows(T* array, int rows, const HeadSizes& s)
-      : data(array + (blockIdx.x / s.heads * Index(rows) * s.heads + blockIdx.x % s.heads) * s.dim),
-        rows(rows) {}
+  __device__ HeadRows(T* array, int count, const HeadSizes& s)
+      : data(array +
+             (blockIdx.x / s.heads * Index(count) * s.heads + blockIdx.x % s.heads) * s.dim),
+        rows(count) {}
 };
 
 // tile (kRows, kDim) = the rows and columns from `row` and `column` on, zeros past the last.

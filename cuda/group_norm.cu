@@ -53,7 +53,7 @@ struct Moments {
 template <int V>
 __device__ void join_moments(Real* mean, Real* rstd, Real* partial, const Moments<V>& moments,
                              const Place& at, const Slabs& s) {
-  const Real values = static_cast<Real>(s.pixels) * s.group;
+  const Real values = s.values();
   const auto for_groups = [&](const auto& body) {
     for_each_warp(at.width / s.group, [&](int g) {
       const int first = g * s.group, last = min(first + s.group, s.step());

@@ -104,7 +104,7 @@ __device__ void join_channels(Real* dgamma, Real* dbeta, const SlabSums& sums, c
 template <int V>
 __device__ void finish(Channels<V> (&dz)[kSlabPixels], const Channels<V> (&x_hat)[kSlabPixels],
                        const SlabNorm& norm, const SlabSums& sums, int column, const Slabs& s) {
-  const Real values = static_cast<Real>(s.pixels) * s.group;
+  const Real values = s.values();
 #pragma unroll
   for (int v = 0; v < V; ++v) {
     const int g = (column + v) / s.group;

@@ -48,6 +48,8 @@ struct Slabs {
   HD int step() const { return columns * vector; }
   // Odd, so that the sums of neighbouring channels lie in different banks of shared memory.
   HD int stride() const { return rows | 1; }
+  // Of a group.
+  HD Real values() const { return static_cast<Real>(pixels) * static_cast<Real>(group); }
   HD int per_image() const { return (channels + width - 1) / width; }
   // Whether a thread sees no more than it holds.
   bool fits() const { return width <= step() && pixels <= rows * kSlabPixels; }

@@ -9,14 +9,16 @@
 namespace ink::cuda {
 
 void* allocate(std::size_t bytes) {
-  if (const auto reason = unavailable()) throw Error("[cuda] " + *reason);
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes);
   if (status == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();
     throw std::bad_alloc();
   }
-  check(status, "allocate");
+  if (status != cudaSuccess) {
+    if (const auto reason = unavailable()) throw Error("[cuda] " + *reason);
+    check(status, "allocate");
+  }
   return memory;
 }
 

@@ -26,6 +26,24 @@ template <class... Parts>
   throw Error(text("[cuda] ", parts...));
 }
 
+__global__ void probe() {}
+
+// Makes a context, takes a little memory and runs a kernel that does nothing.
+cudaError_t try_out() {
+  int devices = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&devices); status != cudaSuccess) return status;
+  if (devices == 0) return cudaErrorNoDevice;
+  void* memory = nullptr;
+  cudaError_t status = cudaMalloc(&memory, 1);
+  if (status != cudaSuccess) return status;
+  cudaLaunchConfig_t config{};
+  config.gridDim = config.blockDim = dim3(1);
+  status = cudaLaunchKernelEx(&config, probe);
+  if (status == cudaSuccess) status = cudaDeviceSynchronize();
+  (void)cudaFree(memory);
+  return status;
+}
+
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
@@ -35,19 +53,34 @@ void check(cudaError_t status, const char* what) {
 }
 
 std::optional<std::string> unavailable() {
-  int driver = 0, runtime = 0, devices = 0;
-  if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
+  int driver = 0, runtime = 0;
+  (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
   if (driver == 0) return "no NVIDIA driver on this machine";
-  const cudaError_t status = cudaGetDeviceCount(&devices);
+
+  const cudaError_t status = try_out();
   (void)cudaGetLastError();
-  if (status == cudaErrorInsufficientDriver) {
-    return text("the NVIDIA driver is too old: it knows CUDA ", version(driver),
-                ", this build needs CUDA ", version(runtime));
+  switch (status) {
+    case cudaSuccess:
+      return std::nullopt;
+    case cudaErrorNoDevice:
+      return "the NVIDIA driver sees no GPU";
+    case cudaErrorInsufficientDriver:
+      return text("the NVIDIA driver is too old: it knows CUDA ", version(driver),
+                  ", this build needs CUDA ", version(runtime));
+    case cudaErrorMemoryAllocation:
+      return "the GPU's memory is full";
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorUnsupportedPtxVersion: {
+      cudaDeviceProp p;
+      if (cudaGetDeviceProperties(&p, 0) != cudaSuccess) break;
+      return text("this build has no kernels for the ", p.name, " (compute capability ", p.major,
+                  '.', p.minor, ")");
+    }
+    default:
+      break;
   }
-  if (status != cudaSuccess) return text("no usable GPU: ", cudaGetErrorString(status));
-  if (devices == 0) return "the NVIDIA driver sees no GPU";
-  return std::nullopt;
+  return text("the GPU does not work: ", cudaGetErrorString(status));
 }
 
 cudaStream_t stream() {
@@ -72,6 +105,13 @@ const Chip& chip() {
                 p.totalGlobalMem, static_cast<int>(p.sharedMemPerBlockOptin)};
   }();
   return instance;
+}
+
+std::string description() {
+  const Chip& c = chip();
+  const auto tenths = static_cast<int>(static_cast<double>(c.memory_bytes) / 1e8 + 0.5);
+  return text(c.name, ", compute capability ", c.major, '.', c.minor, ", ", tenths / 10, '.',
+              tenths % 10, " GB");
 }
 
 unsigned blocks_for(Index n, Index size) {

@@ -4,10 +4,10 @@
 #include <cuda_runtime.h>
 
 #include <cstddef>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "cuda/available.h"
 #include "tensor/kernels/real.h"
 
 namespace ink::cuda {
@@ -21,9 +21,6 @@ class Error : public std::runtime_error {
 
 // Throws Error("[cuda] what: reason") unless the call succeeded.
 void check(cudaError_t status, const char* what);
-
-// Why this machine cannot run the kernels, in one line; nothing when it can. Asked once.
-std::optional<std::string> unavailable();
 
 // The stream on which all kernels of this thread run.
 cudaStream_t stream();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tensor/check.h"
+#include "tensor/kernels/copy.h"
 #include "tensor/kernels/memory.h"
 
 namespace ink {
@@ -190,7 +191,33 @@ void fence(const Storage& storage) {
   std::fill_n(storage.data, storage.size, std::numeric_limits<Real>::quiet_NaN());
 }
 
+// On the GPU a block of exactly this size, past the cache: then the emulator's fences, or the CUDA
+// tools' checks, begin where the tensor ends.
+void allocate_guarded(Storage& storage) {
+  const std::size_t bytes = byte_count(storage);
+  if constexpr (kCuda) {
+    if (storage.device == Device::cuda) {
+      storage.data = static_cast<Real*>(cuda::allocate(bytes));
+      cuda::fill(storage.data, std::numeric_limits<Real>::quiet_NaN(), storage.size);
+      return;
+    }
+  }
+  auto* block =
+      static_cast<unsigned char*>(allocator(storage.device).take(bytes + 2 * kGuardBytes));
+  storage.data = reinterpret_cast<Real*>(block + kGuardBytes);
+  fence(storage);
+}
+
+void release_guarded(const Storage& storage) {
+  if constexpr (kCuda) {
+    if (storage.device == Device::cuda) return cuda::release(storage.data);
+  }
+  allocator(storage.device)
+      .give_back(bytes_of(storage) - kGuardBytes, byte_count(storage) + 2 * kGuardBytes);
+}
+
 bool fence_holds(const Storage& storage) {
+  if (storage.device == Device::cuda) return true;  // for those who see its memory to say
   const auto untouched = [](const unsigned char* zone) {
     return std::all_of(zone, zone + kGuardBytes, [](auto b) { return b == kGuardPattern; });
   };
@@ -202,30 +229,26 @@ bool fence_holds(const Storage& storage) {
 
 Storage::Storage(Index count, Device where) : data(nullptr), size(count), device(where) {
   check(kCuda || where == Device::cpu, "allocate", "this build of Inkling has no CUDA");
-  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Real);
-  if (where == Device::cpu) {
+  {
     const std::lock_guard lock(guards().mutex);
     if (guards().depth > 0) {
-      auto* block = static_cast<unsigned char*>(allocator(where).take(bytes + 2 * kGuardBytes));
-      data = reinterpret_cast<Real*>(block + kGuardBytes);
+      allocate_guarded(*this);
       guards().living.insert(this);
-      fence(*this);
       return;
     }
   }
-  data = static_cast<Real*>(allocator(where).take(bytes));
+  data = static_cast<Real*>(allocator(where).take(byte_count(*this)));
 }
 
 Storage::~Storage() {
-  if (device == Device::cpu) {
+  {
     const std::lock_guard lock(guards().mutex);
     if (guards().living.erase(this) > 0) {
       if (!fence_holds(*this)) {
         std::fputs("a kernel wrote outside a tensor: its guard zone is damaged\n", stderr);
         std::abort();
       }
-      allocator(device).give_back(bytes_of(*this) - kGuardBytes,
-                                  byte_count(*this) + 2 * kGuardBytes);
+      release_guarded(*this);
       return;
     }
   }

@@ -56,9 +56,9 @@ class MemoryReserve {
   Device device_;
 };
 
-// For tests: fresh CPU storages are filled with NaN and fenced by guard zones; a zone that was
-// written to is reported by check_guards(), which throws Error, or when the storage dies, which
-// aborts.
+// For tests: fresh storages are filled with NaN. On the CPU they are fenced by guard zones; a zone
+// that was written to is reported by check_guards(), which throws Error, or when the storage dies,
+// which aborts. On the GPU each is a block of its own, so that the tools see where it ends.
 class GuardedAllocations {
  public:
   GuardedAllocations();

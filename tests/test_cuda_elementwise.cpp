@@ -260,8 +260,8 @@ TEST_SUITE("cuda optimizer") {
   TEST_CASE("a norm that is not finite changes nothing") {
     const Buffers start(40);
     const OnDevice g(start.g);
-    for (const Real bad : {std::numeric_limits<Real>::infinity(),
-                           std::numeric_limits<Real>::quiet_NaN()}) {
+    for (const Real bad :
+         {std::numeric_limits<Real>::infinity(), std::numeric_limits<Real>::quiet_NaN()}) {
       OnDevice p(start.p), m(start.m), v(start.v), a(start.a);
       const OnDevice norm(std::vector<Real>{bad});
       cuda::adamw(p.data(), m.data(), v.data(), a.data(), g.data(), norm.data(), 40, kStep);

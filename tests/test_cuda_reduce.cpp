@@ -40,8 +40,8 @@ Sums sums_of(const std::vector<Real>& x, const ReduceSizes& s) {
   sums.magnitude = sums.sum;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const auto position = static_cast<Index>(i);
-    const auto to = static_cast<std::size_t>(position / (s.length * s.inner) * s.inner +
-                                             position % s.inner);
+    const auto to =
+        static_cast<std::size_t>(position / (s.length * s.inner) * s.inner + position % s.inner);
     sums.sum[to] += static_cast<double>(x[i]);
     sums.magnitude[to] += std::fabs(static_cast<double>(x[i]));
   }
@@ -52,10 +52,20 @@ Sums sums_of(const std::vector<Real>& x, const ReduceSizes& s) {
 
 TEST_SUITE("cuda reduce") {
   TEST_CASE("sums of any shape, within the error of a tree") {
-    for (const ReduceSizes s :
-         {ReduceSizes{1, 1, 1}, {1, 31, 1}, {1, 4096, 1}, {1, 20001, 1}, {7, 33, 1}, {300, 3, 1},
-          {2, 784, 1}, {1, 500, 3}, {3, 65, 5}, {2, 40, 32}, {1, 1100, 33}, {2, 3, 70}, {5, 0, 4},
-          {0, 4, 4}}) {
+    for (const ReduceSizes s : {ReduceSizes{1, 1, 1},
+                                {1, 31, 1},
+                                {1, 4096, 1},
+                                {1, 20001, 1},
+                                {7, 33, 1},
+                                {300, 3, 1},
+                                {2, 784, 1},
+                                {1, 500, 3},
+                                {3, 65, 5},
+                                {2, 40, 32},
+                                {1, 1100, 33},
+                                {2, 3, 70},
+                                {5, 0, 4},
+                                {0, 4, 4}}) {
       CAPTURE(s.outer);
       CAPTURE(s.length);
       CAPTURE(s.inner);
@@ -132,9 +142,9 @@ TEST_SUITE("cuda random") {
     std::memcpy(bytes.data(), &draw, sizeof draw);
     const OnDevice stored(bytes);
     OnDevice got(10);
-    cuda::random_normal(got.data(), 0, 1,
-                        Varying<RandomDraw>({9, 0, 10}, reinterpret_cast<const RandomDraw*>(
-                                                            stored.data())));
+    cuda::random_normal(
+        got.data(), 0, 1,
+        Varying<RandomDraw>({9, 0, 10}, reinterpret_cast<const RandomDraw*>(stored.data())));
     cpu::random_normal(expected.data(), 0, 1, draw);
     check_drawn(got, expected);
   }

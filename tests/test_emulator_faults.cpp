@@ -59,7 +59,8 @@ __global__ void shared_memory_past_the_end(Real* out, int position) {
   __shared__ Real tile[8];
   tile[threadIdx.x] = 1;
   __syncthreads();
-  out[0] = tile[position];
+  const Real* const first = tile;
+  out[0] = first[position];
 }
 
 __global__ void dynamic_memory_past_the_end(Real* out, int position) {

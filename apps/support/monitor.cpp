@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/support/divergence.h"
+#include "apps/support/machine.h"
 #include "apps/support/run_report.h"
 #include "apps/support/text.h"
 
@@ -146,6 +147,7 @@ int Monitor::finish() {
   progress_.print(fmt::format("\n{} steps in {}; mean loss of the last 100 steps: {:.4f}",
                               with_commas(state_.step), duration(state_.seconds),
                               state_.history.recent_mean()));
+  progress_.print("memory: " + describe_memory(state_.model.device()));
   progress_.print(fmt::format("look:  {}", folder_.report().string()));
   progress_.print(fmt::format("draw:  {} --checkpoint {}", command_.sibling("sample"), root));
   progress_.print(fmt::format("go on: {} --resume --out {} --minutes {:.0f}", command_.program,

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/support/machine.h"
 #include "apps/support/sampling.h"
 
 namespace ink::apps {
@@ -17,7 +18,6 @@ struct SampleOptions {
   Sampler sampler;
   std::uint64_t seed = 0;
   std::optional<std::string> out;  // default: samples, or the next free samples-N
-  std::optional<int> threads;
 };
 
 // Nothing when --help was all that was asked. Throws UsageError, in one line, for what nobody could

@@ -1,5 +1,6 @@
 #include "cuda/emulator/host.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "cuda/emulator/block.h"
 #include "cuda/emulator/faults.h"
 #include "cuda/emulator/host_control.h"
+#include "cuda/emulator/launches.h"
 #include "cuda/emulator/memory.h"
 #include "cuda/emulator/symbols.h"
 
@@ -21,6 +23,7 @@ using Operation = std::function<cudaError_t()>;
 // A captured list of launches and copies.
 struct Graph {
   std::vector<Operation> operations;
+  bool relaxed = false;  // memory may be allocated meanwhile
 };
 struct GraphExec {
   std::vector<Operation> operations;
@@ -57,10 +60,13 @@ cudaError_t done(cudaError_t error) {
 }
 
 bool capturing() {
-  for (const Stream* stream : host().streams) {
-    if (stream->capture != nullptr) return true;
-  }
-  return false;
+  return std::any_of(host().streams.begin(), host().streams.end(),
+                     [](const Stream* stream) { return stream->capture != nullptr; });
+}
+bool may_allocate() {
+  return std::all_of(host().streams.begin(), host().streams.end(), [](const Stream* stream) {
+    return stream->capture == nullptr || stream->capture->relaxed;
+  });
 }
 
 // Whether there is a device to talk to.
@@ -125,6 +131,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
   if (config.dynamicSmemBytes > static_cast<std::size_t>(shared_limit)) {
     return done(cudaErrorInvalidValue);
   }
+  if (!host().machine.has_kernels) return done(cudaErrorNoKernelImageForDevice);
+  note_launch(kernel);
   return perform(config.stream, [config, kernel, run = std::move(run_thread)] {
     const DeviceAccess access;
     const bool ended =
@@ -145,30 +153,22 @@ using namespace ink::emulator;
 // ---- errors ----------------------------------------------------------------------------------
 
 const char* cudaGetErrorName(cudaError_t error) {
+  // clang-format off
   switch (error) {
-    case cudaSuccess:
-      return "cudaSuccess";
-    case cudaErrorInvalidValue:
-      return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation:
-      return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration:
-      return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver:
-      return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice:
-      return "cudaErrorNoDevice";
-    case cudaErrorNoKernelImageForDevice:
-      return "cudaErrorNoKernelImageForDevice";
-    case cudaErrorNotReady:
-      return "cudaErrorNotReady";
-    case cudaErrorLaunchFailure:
-      return "cudaErrorLaunchFailure";
-    case cudaErrorStreamCaptureUnsupported:
-      return "cudaErrorStreamCaptureUnsupported";
-    case cudaErrorStreamCaptureInvalidated:
-      return "cudaErrorStreamCaptureInvalidated";
+    case cudaSuccess:                       return "cudaSuccess";
+    case cudaErrorInvalidValue:             return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:         return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:     return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver:       return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:                 return "cudaErrorNoDevice";
+    case cudaErrorNoKernelImageForDevice:   return "cudaErrorNoKernelImageForDevice";
+    case cudaErrorUnsupportedPtxVersion:    return "cudaErrorUnsupportedPtxVersion";
+    case cudaErrorNotReady:                 return "cudaErrorNotReady";
+    case cudaErrorLaunchFailure:            return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated: return "cudaErrorStreamCaptureInvalidated";
   }
+  // clang-format on
   return "unknown error";
 }
 
@@ -228,13 +228,13 @@ cudaError_t cudaDeviceSynchronize() { return wait_for(capturing()); }
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   const std::lock_guard lock(host().mutex);
   if (const cudaError_t error = status(); error != cudaSuccess) return done(error);
-  if (capturing()) return done(cudaErrorStreamCaptureUnsupported);
+  if (!may_allocate()) return done(cudaErrorStreamCaptureUnsupported);
   *memory = bytes == 0 ? nullptr : device_allocate(bytes);
   return done(bytes == 0 || *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* memory) {
   const std::lock_guard lock(host().mutex);
-  if (capturing()) return done(cudaErrorStreamCaptureUnsupported);
+  if (!may_allocate()) return done(cudaErrorStreamCaptureUnsupported);
   return done(memory == nullptr || device_release(memory) ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
@@ -336,12 +336,13 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 // ---- graphs ----------------------------------------------------------------------------------
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   const std::lock_guard lock(host().mutex);
   // The legacy default stream cannot be captured.
   if (stream == nullptr) return done(cudaErrorStreamCaptureUnsupported);
   if (stream->capture != nullptr) return done(cudaErrorInvalidValue);
   stream->capture = new Graph;
+  stream->capture->relaxed = mode == cudaStreamCaptureModeRelaxed;
   return done(status());
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {

@@ -10,6 +10,7 @@ struct Machine {
   int minor = 6;
   int multiprocessors = 4;
   int shared_bytes_optin = 99 * 1024;  // a block may ask for so much
+  bool has_kernels = true;             // false: the program was built for other chips
 };
 Machine& machine();
 

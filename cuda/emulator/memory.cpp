@@ -38,7 +38,7 @@ class Arena {
 
   void* allocate(std::size_t bytes) {
     const std::size_t whole = rounded(bytes) + 2 * kFence;
-    if (rounded(bytes) > capacity_ - used_) return nullptr;
+    if (used_ + rounded(bytes) > capacity_) return nullptr;
     // First fit: low addresses, so that little has to be opened and closed.
     const auto hole =
         std::find_if(free_.begin(), free_.end(), [&](const auto& h) { return h.second >= whole; });
@@ -173,7 +173,9 @@ bool device_release(void* memory) { return arena().release(memory); }
 bool is_device_memory(const void* memory) { return arena().contains(memory); }
 void set_device_bytes(std::size_t bytes) { arena().capacity_ = bytes; }
 std::size_t device_bytes() { return arena().capacity_; }
-std::size_t device_bytes_free() { return arena().capacity_ - arena().used_; }
+std::size_t device_bytes_free() {
+  return arena().capacity_ - std::min(arena().used_, arena().capacity_);
+}
 DeviceAccess::DeviceAccess() { arena().open(); }
 DeviceAccess::~DeviceAccess() { arena().close(); }
 const void* nearest_block(const void* address, std::size_t* bytes) {

@@ -1,13 +1,13 @@
-// Arrays on the (emulated) CUDA device, and kernels under every schedule.
+// Arrays on the CUDA device.
 #pragma once
 
 #include <doctest/doctest.h>
 
 #include <vector>
 
-#include "cuda/emulator/block.h"
 #include "tensor/kernels/memory.h"
 #include "tensor/kernels/real.h"
+#include "tests/support/schedules.h"
 
 namespace ink::test {
 
@@ -36,21 +36,5 @@ class OnDevice {
   std::size_t count_;
   Real* data_;
 };
-
-// Calls f() under each schedule of the emulator; a correct kernel gives the same bits each time.
-template <class F>
-void for_each_schedule(F f) {
-  using emulator::Schedule;
-  const Schedule before = emulator::schedule();
-  for (const Schedule& schedule :
-       {Schedule{Schedule::Order::forward}, Schedule{Schedule::Order::reverse},
-        Schedule{Schedule::Order::one_warp}, Schedule{Schedule::Order::random, 1},
-        Schedule{Schedule::Order::random, 2}}) {
-    INFO("schedule ", static_cast<int>(schedule.order), ", seed ", schedule.seed);
-    emulator::set_schedule(schedule);
-    f();
-  }
-  emulator::set_schedule(before);
-}
 
 }  // namespace ink::test

@@ -28,8 +28,9 @@ inline void check_near_all(const std::vector<Real>& got, const std::vector<Real>
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double bound = roundings * std::numeric_limits<Real>::epsilon() *
                          (1 + std::fabs(static_cast<double>(expected[i])));
-    CHECK_MESSAGE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(expected[i])) <= bound,
-                  "element ", i, ": got ", got[i], ", expected ", expected[i]);
+    CHECK_MESSAGE(
+        std::fabs(static_cast<double>(got[i]) - static_cast<double>(expected[i])) <= bound,
+        "element ", i, ": got ", got[i], ", expected ", expected[i]);
   }
 }
 
