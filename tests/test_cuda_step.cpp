@@ -155,7 +155,7 @@ TEST_SUITE("cuda step") {
         [&] {
           Tensor::from({1, 2}, {2}).to(Device::cuda);
         },
-        "[from] a step that is recorded as a graph cannot wait for the host: give it the "
+        "[to] a step that is recorded as a graph cannot wait for the host: give it the "
         "values through varying_tensor()");
     // The device goes on as if nothing had been.
     CHECK(sum(x).item() == 2);
