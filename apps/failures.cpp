@@ -2,6 +2,7 @@
 // docs/what_to_expect.md. All from the same noise.
 #include "apps/figures/failures.h"
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "apps/support/checkpoint.h"

@@ -1,4 +1,6 @@
 // Draws the figures of the derivations from the library's own numbers.
+#include <CLI/CLI.hpp>
+
 #include "apps/figures/figures.h"
 #include "apps/figures/loss_by_time.h"
 #include "apps/support/program.h"

@@ -18,8 +18,7 @@ namespace {
 constexpr Index kBatch = 64;
 
 int sample(const SampleOptions& options) {
-  set_threads(options.threads);
-  const Device device = choose_device(options.device);
+  const Device device = set_up(options.machine);
   const auto model = load_model(options.checkpoint.value_or(latest_run().string()), device);
   const UNetConfig& config = model->unet.config();
   SamplesFolder folder(options.out, options.count);

@@ -44,8 +44,7 @@ void train(Model& model, const Mixture& data, const Schedule& schedule, Index st
     const Variable loss = simple_loss(eps_theta, batch);
     model.parameters.zero_gradients();
     loss.backward();
-    optimizer.step(rate.at(step));
-    ema.update();
+    optimizer.step(rate, ema);
     sum += static_cast<double>(loss.item());
     const Index report = std::max<Index>(1, steps / 5);
     if ((step + 1) % report == 0) {

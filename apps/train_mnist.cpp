@@ -4,12 +4,13 @@
 #include "apps/support/start.h"
 #include "apps/support/training_data.h"
 #include "apps/support/waiting.h"
+#include "tensor/graph.h"
 
 namespace ink::apps {
 namespace {
 
 // Algorithm 1. A step takes `batches` batches of `batch_size` images and adds up their gradients.
-void train(TrainingState& state, const ImageSet& images, const Schedule& schedule,
+void train(TrainingState& state, const TrainingImages& images, const Schedule& schedule,
            Monitor& monitor) {
   nn::Parameters& parameters = state.model.parameters;
   const Device device = state.model.device();
@@ -18,18 +19,23 @@ void train(TrainingState& state, const ImageSet& images, const Schedule& schedul
   const Network eps_theta = monitor.watch(
       [&state](const Tensor& x_t, const Tensor& t) { return state.model.unet(x_t, t); });
 
-  while (!monitor.finished()) {
+  const auto one_step = [&] {
     parameters.zero_gradients();
     for (Index i = 0; i < batches; ++i) {
-      const Tensor x0 = images.batch(state.order.next(batch_size), device);
+      const Tensor x0 = images.next(state.order, batch_size);
       const NoisedBatch batch = add_noise(schedule, x0, state.noise);
       const Variable loss = simple_loss(eps_theta, batch);
       monitor.after_batch(batch, loss);
       loss.backward(weight);
     }
-    const Real gradient_norm = state.optimizer.step(state.plan.rate().at(state.step));
-    state.ema.update();
-    monitor.after_step(gradient_norm);
+    const Tensor gradient_norm = state.optimizer.step(state.plan.rate(), state.ema);
+    monitor.after_update(gradient_norm);
+  };
+
+  Repeated step(device, one_step);
+  while (!monitor.finished()) {
+    step();
+    monitor.after_step();
   }
 }
 
@@ -47,7 +53,7 @@ int run(const TrainOptions& options, const Command& command) {
 
   const Schedule schedule = Schedule::linear();
   Monitor monitor(state, schedule, start.folder, options.save_every, command);
-  train(state, images, schedule, monitor);
+  train(state, TrainingImages(images, start.device), schedule, monitor);
   return monitor.finish();
 }
 

@@ -121,6 +121,15 @@ void bench_streams(const Yardsticks& limit) {
   const Index n = Index{1} << 22;
   const Tensor a = random_tensor({n}), b = random_tensor({n});
   Tensor out({n}), value = a.clone(), moment1 = a.clone(), moment2 = Tensor::ones({n}), one({1});
+  Tensor average = a.clone();
+  const Tensor norm = Tensor::ones({1});
+  const AdamWStep adamw{.learning_rate = Real(1e-4),
+                        .beta1 = Real(0.9),
+                        .beta2 = Real(0.999),
+                        .epsilon = Real(1e-8),
+                        .weight_decay = 0,
+                        .correction1 = 1,
+                        .correction2 = 1};
   print_stream("map: a + b", n, 3, limit,
                [&] { cpu::map(out.mutable_data(), n, Add{}, a.data(), b.data()); });
   print_stream("map: silu", n, 2, limit,
@@ -138,8 +147,12 @@ void bench_streams(const Yardsticks& limit) {
                  cpu::upsample_forward(y.mutable_data(), a.data(), {kImages, 14, 14, 64, 2});
                });
   print_stream("adamw", n, 7, limit, [&] {
-    cpu::adamw(value.mutable_data(), moment1.mutable_data(), moment2.mutable_data(), b.data(), n,
-               {Real(1e-4), Real(0.9), Real(0.999), Real(1e-8), 0, 1, 1, 1});
+    cpu::adamw(value.mutable_data(), moment1.mutable_data(), moment2.mutable_data(), nullptr,
+               b.data(), norm.data(), n, adamw);
+  });
+  print_stream("adamw and ema in one pass", n, 9, limit, [&] {
+    cpu::adamw(value.mutable_data(), moment1.mutable_data(), moment2.mutable_data(),
+               average.mutable_data(), b.data(), norm.data(), n, adamw);
   });
   print_stream("ema", n, 3, limit,
                [&] { cpu::ema(value.mutable_data(), b.data(), n, Real(0.999)); });

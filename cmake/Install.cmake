@@ -1,7 +1,7 @@
 # `cmake --install`: the library, its headers, the programs and what find_package(Inkling) reads.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS inkling EXPORT InklingTargets COMPONENT library ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${INK_LIBRARIES} EXPORT InklingTargets COMPONENT library ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(room IN LISTS INK_ROOMS)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${room} COMPONENT library
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/inkling FILES_MATCHING PATTERN "*.h")

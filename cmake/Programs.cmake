@@ -35,20 +35,20 @@ function(ink_add_op_table name base)
   endif()
 endfunction()
 
-ink_add_app_support(inkling_apps inkling)
-ink_add_op_table(inkling_op_table inkling)
+ink_add_app_support(inkling_apps inkling_core)
+ink_add_op_table(inkling_op_table inkling_core)
 add_custom_target(programs)
 
-# Adds the program `name` of the given sources.
-function(ink_add_program name)
+# Adds the program `name` of the given sources; `libraries` is a list that stands before the library itself.
+function(ink_add_program name libraries)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE inkling_apps ink_flags)
+  target_link_libraries(${name} PRIVATE ${libraries} inkling_apps inkling ink_flags)
   add_dependencies(programs ${name})
 endfunction()
 
 foreach(app IN LISTS INK_APPS)
   cmake_path(GET app STEM name)
-  ink_add_program(${name} ${app})
+  ink_add_program(${name} "" ${app})
 endforeach()
 
 # The rungs of the ladder of chapter 10, for its program and its test.
@@ -57,11 +57,9 @@ function(ink_add_ladder name base)
   target_link_libraries(${name} PUBLIC ${base} PRIVATE ink_flags)
 endfunction()
 
-ink_add_ladder(inkling_ladder inkling)
-ink_add_program(ladder bench/ladder/main.cpp bench/peak.cpp)
-target_link_libraries(ladder PRIVATE inkling_ladder)
+ink_add_ladder(inkling_ladder inkling_core)
+ink_add_program(ladder inkling_ladder bench/ladder/main.cpp bench/peak.cpp)
 
 if(INK_BENCHES)
-  ink_add_program(bench_inkling ${INK_BENCHES})
-  target_link_libraries(bench_inkling PRIVATE inkling_op_table)
+  ink_add_program(bench_inkling inkling_op_table ${INK_BENCHES})
 endif()

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/ops.h"
 
 namespace ink {
@@ -55,15 +56,13 @@ void check_time(const char* op, const Schedule& schedule, Index t) {
 // f(alpha_bar_t) for each image's t, shaped to multiply images of `axes` axes.
 template <class F>
 Tensor per_image(const Schedule& schedule, const Tensor& t, int axes, const F& f) {
-  std::vector<Real> values;
-  for (const Real time : t.to_vector()) {
-    const auto step = static_cast<Index>(time);
-    check_time("q_sample", schedule, step);
-    values.push_back(static_cast<Real>(f(schedule.alpha_bar[static_cast<std::size_t>(step)])));
-  }
+  const auto write = [&schedule, f](Real* to) {
+    for (const double alpha_bar : schedule.alpha_bar) *to++ = static_cast<Real>(f(alpha_bar));
+  };
+  const Tensor table = varying_tensor({schedule.T + 1}, t.device(), write);
   Shape shape = Shape::filled(axes, 1);
   shape[0] = t.count();
-  return Tensor::from(values, shape, t.device());
+  return gather(table, t).reshape(shape);
 }
 
 }  // namespace
@@ -72,6 +71,7 @@ Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, con
   check(x0.shape() == eps.shape() && x0.axes() >= 1 && t.shape() == Shape{x0.size(0)}, "q_sample",
         "expected x0 and eps of one shape and a t for each image, got {}, {} and {}", x0.shape(),
         eps.shape(), t.shape());
+  check_whole_numbers("q_sample", "times", t, 1, schedule.T);
   const Tensor signal =
       per_image(schedule, t, x0.axes(), [](double alpha_bar) { return std::sqrt(alpha_bar); });
   const Tensor noise =

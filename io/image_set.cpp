@@ -32,16 +32,19 @@ ImageSet::ImageSet(const Shape& shape, std::vector<std::uint8_t> pixels,
 }
 
 Tensor ImageSet::batch(const Tensor& index, Device device) const {
-  static const std::array<Real, 256> value = byte_values();
-  const std::vector<Index> chosen = checked("batch", index);
-  Tensor images({static_cast<Index>(chosen.size()), height(), width(), channels()});
-  const Index size = height() * width() * channels();
-  Real* out = images.mutable_data();
-  for (const Index i : chosen) {
-    const std::uint8_t* const first = pixels_.data() + i * size;
-    out = std::transform(first, first + size, out, [](std::uint8_t byte) { return value[byte]; });
-  }
+  check(index.axes() == 1, "batch", "expected indices of shape (b), got {}", index.shape());
+  Tensor images({index.count(), height(), width(), channels()});
+  read(index, images.mutable_data());
   return images.to(device);
+}
+
+void ImageSet::read(const Tensor& index, Real* to) const {
+  static const std::array<Real, 256> value = byte_values();
+  const Index size = height() * width() * channels();
+  for (const Index i : checked("batch", index)) {
+    const std::uint8_t* const first = pixels_.data() + i * size;
+    to = std::transform(first, first + size, to, [](std::uint8_t byte) { return value[byte]; });
+  }
 }
 
 Tensor ImageSet::labels(const Tensor& index, Device device) const {

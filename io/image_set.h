@@ -28,6 +28,8 @@ class ImageSet {
   // The images at the whole numbers of `index` (b): (b,H,W,C) on [-1,1], where -1 is the byte 0 and
   // 1 is 255. Throws Error when an index is out of range.
   Tensor batch(const Tensor& index, Device device = Device::cpu) const;
+  // The same, written to `to`.
+  void read(const Tensor& index, Real* to) const;
   // Their labels, (b). Throws Error when there are none.
   Tensor labels(const Tensor& index, Device device = Device::cpu) const;
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/ops.h"
 
 namespace ink::nn {
@@ -80,6 +81,12 @@ double leading_bits(double x) {
   return std::ldexp(std::round(std::ldexp(mantissa, 12)), exponent - 12);
 }
 
+// The frequencies of a time embedding: max_period^(-i / half).
+double frequency(Index i, Index half, Real max_period) {
+  const double exponent = -static_cast<double>(i) / static_cast<double>(half);
+  return std::pow(static_cast<double>(max_period), exponent);
+}
+
 }  // namespace
 
 Tensor timestep_embedding(const Tensor& t, Index width, Real max_period) {
@@ -88,15 +95,16 @@ Tensor timestep_embedding(const Tensor& t, Index width, Real max_period) {
   const Index half = width / 2;
   // An angle of 1000 in float is off by 3e-5: cut each frequency in two, so that t times the first
   // part is exact and t times the rest is small.
-  std::vector<Real> leading, rest;
-  for (Index i = 0; i < half; ++i) {
-    const double exponent = -static_cast<double>(i) / static_cast<double>(half);
-    const double frequency = std::pow(static_cast<double>(max_period), exponent);
-    leading.push_back(static_cast<Real>(leading_bits(frequency)));
-    rest.push_back(static_cast<Real>(frequency - leading_bits(frequency)));
-  }
-  const Tensor a = t.unsqueeze(1) * Tensor::from(leading, {1, half}, t.device());
-  const Tensor b = t.unsqueeze(1) * Tensor::from(rest, {1, half}, t.device());
+  const auto angles = [&](bool leading) {
+    const auto write = [half, max_period, leading](Real* to) {
+      for (Index i = 0; i < half; ++i) {
+        const double whole = frequency(i, half, max_period), first = leading_bits(whole);
+        to[i] = static_cast<Real>(leading ? first : whole - first);
+      }
+    };
+    return t.unsqueeze(1) * varying_tensor({1, half}, t.device(), write);
+  };
+  const Tensor a = angles(true), b = angles(false);
   const Tensor cosine = cos(a) * cos(b) - sin(a) * sin(b);  // (EMB.5)
   const Tensor sine = sin(a) * cos(b) + cos(a) * sin(b);
   return concat(Tensors{cosine, sine}, 1);  // (EMB.1)

@@ -211,15 +211,21 @@ Tensors split(const Tensor& x, const Shape& sizes, int axis) {
   return parts;
 }
 
+void check_whole_numbers(const char* op, const char* what, const Tensor& x, Index first,
+                         Index last) {
+  if (x.device() != Device::cpu) return;
+  for (const Real value : x.to_vector()) {
+    check(value >= static_cast<Real>(first) && value <= static_cast<Real>(last) &&
+              value == std::floor(value),
+          op, "expected whole {} from {} to {}, got {}", what, first, last, value);
+  }
+}
+
 namespace {
 
 void check_index(const char* op, const Tensor& index, Index rows) {
   check(index.axes() == 1, op, "expected an index of one axis, got {}", index.shape());
-  if (index.device() != Device::cpu) return;
-  for (const Real value : index.to_vector()) {
-    check(value >= 0 && value < static_cast<Real>(rows) && value == std::floor(value), op,
-          "expected whole indices from 0 to {}, got {}", rows - 1, value);
-  }
+  check_whole_numbers(op, "indices", index, 0, rows - 1);
 }
 
 }  // namespace

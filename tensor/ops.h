@@ -114,6 +114,11 @@ Tensor gather(const Tensor& x, const Tensor& index);
 // The adjoint of gather: rows of dy added at their index into zeros of `rows` rows. (EMB.4)
 Tensor scatter_add(const Tensor& dy, const Tensor& index, Index rows);
 
+// Throws Error naming `op` and `what` unless all elements are whole numbers from first to last. On
+// a GPU, which would have to be waited for, nothing is checked.
+void check_whole_numbers(const char* op, const char* what, const Tensor& x, Index first,
+                         Index last);
+
 // ---- comparing -------------------------------------------------------------------------------
 
 // Same shape and bits (NaN equals NaN).

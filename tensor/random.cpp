@@ -4,11 +4,16 @@
 #include <utility>
 
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/kernels/random.h"
 
 namespace ink {
 
-RandomDraw Random::take(Index n) {
+Varying<RandomDraw> Random::take(Index n) {
+  return varying(device_, [this, n] { return take_now(n); });
+}
+
+RandomDraw Random::take_now(Index n) {
   const RandomDraw draw{seed_, position_, n};
   position_ += static_cast<std::uint64_t>(n + 3) / 4;
   return draw;
@@ -41,7 +46,7 @@ Tensor Random::permutation(Index n) {
   check(n >= 0 && n < (Index{1} << 24), "permutation", "expected 0 <= n < 2^24, got {}", n);
   std::vector<Real> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Real{0});
-  const RandomDraw draw = take(4 * n);
+  const RandomDraw draw = take_now(4 * n);
   for (Index i = n - 1; i > 0; --i) {
     // 64 random bits modulo i + 1: the bias is below 2^-40.
     const PhiloxBlock block = philox(draw.seed, draw.first_block + static_cast<std::uint64_t>(i));

@@ -10,7 +10,8 @@ namespace ink {
 
 // Draws from one Philox stream: the numbers follow from the seed and from what was drawn before,
 // not from the device or the number of threads. The state is two integers, to be saved and
-// restored.
+// restored. A step that is recorded as a graph (graph.h) draws new numbers each time, from the
+// stream where it stands by then.
 class Random {
  public:
   explicit Random(std::uint64_t seed, Device device = Device::cpu) : seed_(seed), device_(device) {}
@@ -31,8 +32,9 @@ class Random {
   Random fork(std::uint64_t name) const;
 
  private:
-  // Takes the blocks for n numbers off the stream.
-  RandomDraw take(Index n);
+  // Takes the blocks for n numbers off the stream, each time a step is done.
+  Varying<RandomDraw> take(Index n);
+  RandomDraw take_now(Index n);
 
   std::uint64_t seed_;
   std::uint64_t position_ = 0;

@@ -9,10 +9,13 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "tensor/check.h"
+#include "tensor/kernels/copy.h"
 #include "tensor/kernels/memory.h"
 
 namespace ink {
@@ -31,7 +34,7 @@ class CachingAllocator {
   void* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& cached = free_[size];
+    std::vector<void*>& cached = open_ == nullptr ? free_[size] : reserved_[open_][size];
     void* block = nullptr;
     if (!cached.empty()) {
       block = cached.back();
@@ -39,6 +42,7 @@ class CachingAllocator {
     } else {
       block = from_system(size);
     }
+    if (open_ != nullptr) owner_[block] = open_;
     stats_.bytes_in_use += static_cast<std::int64_t>(size);
     stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
     return block;
@@ -47,8 +51,38 @@ class CachingAllocator {
   void give_back(void* block, std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    free_[size].push_back(block);
+    const auto owned = owner_.find(block);
+    (owned == owner_.end() ? free_ : reserved_[owned->second])[size].push_back(block);
     stats_.bytes_in_use -= static_cast<std::int64_t>(size);
+  }
+
+  // The reserve begins with all cached blocks, and keeps those that were taken while it was open.
+  void open(const MemoryReserve* reserve) {
+    const std::lock_guard lock(mutex_);
+    check(open_ == nullptr, "allocate", "another reserve of memory is open already");
+    open_ = reserve;
+    move_blocks(free_, reserved_[reserve]);
+  }
+
+  void close(const MemoryReserve* reserve) {
+    const std::lock_guard lock(mutex_);
+    if (open_ != reserve) return;
+    open_ = nullptr;
+    for (auto& [size, blocks] : reserved_[reserve]) {
+      const auto kept = std::partition(blocks.begin(), blocks.end(),
+                                       [this](void* block) { return owner_.contains(block); });
+      std::vector<void*>& cached = free_[size];
+      cached.insert(cached.end(), kept, blocks.end());
+      blocks.erase(kept, blocks.end());
+    }
+  }
+
+  void dissolve(const MemoryReserve* reserve) {
+    close(reserve);
+    const std::lock_guard lock(mutex_);
+    std::erase_if(owner_, [reserve](const auto& entry) { return entry.second == reserve; });
+    move_blocks(reserved_[reserve], free_);
+    reserved_.erase(reserve);
   }
 
   AllocatorStats stats() {
@@ -67,6 +101,15 @@ class CachingAllocator {
   }
 
  private:
+  using Blocks = std::map<std::size_t, std::vector<void*>>;  // by size
+
+  static void move_blocks(Blocks& from, Blocks& to) {
+    for (const auto& [size, blocks] : from) {
+      to[size].insert(to[size].end(), blocks.begin(), blocks.end());
+    }
+    from.clear();
+  }
+
   // Rounds up to one of four steps between neighbouring powers of two: at most 25 % is wasted, and
   // tensors of nearly equal size share their blocks.
   static std::size_t size_class(std::size_t bytes) {
@@ -111,7 +154,11 @@ class CachingAllocator {
 
   Device device_;
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;
+  Blocks free_;
+  // Of reserves: what is free in each, and whose block this is.
+  std::unordered_map<const MemoryReserve*, Blocks> reserved_;
+  std::unordered_map<const void*, const MemoryReserve*> owner_;
+  const MemoryReserve* open_ = nullptr;
   AllocatorStats stats_;
 };
 
@@ -150,7 +197,33 @@ void fence(const Storage& storage) {
   std::fill_n(storage.data, storage.size, std::numeric_limits<Real>::quiet_NaN());
 }
 
+// On the GPU a block of exactly this size, past the cache: then the emulator's fences, or the CUDA
+// tools' checks, begin where the tensor ends.
+void allocate_guarded(Storage& storage) {
+  const std::size_t bytes = byte_count(storage);
+  if constexpr (kCuda) {
+    if (storage.device == Device::cuda) {
+      storage.data = static_cast<Real*>(cuda::allocate(bytes));
+      cuda::fill(storage.data, std::numeric_limits<Real>::quiet_NaN(), storage.size);
+      return;
+    }
+  }
+  auto* block =
+      static_cast<unsigned char*>(allocator(storage.device).take(bytes + 2 * kGuardBytes));
+  storage.data = reinterpret_cast<Real*>(block + kGuardBytes);
+  fence(storage);
+}
+
+void release_guarded(const Storage& storage) {
+  if constexpr (kCuda) {
+    if (storage.device == Device::cuda) return cuda::release(storage.data);
+  }
+  allocator(storage.device)
+      .give_back(bytes_of(storage) - kGuardBytes, byte_count(storage) + 2 * kGuardBytes);
+}
+
 bool fence_holds(const Storage& storage) {
+  if (storage.device == Device::cuda) return true;  // for those who see its memory to say
   const auto untouched = [](const unsigned char* zone) {
     return std::all_of(zone, zone + kGuardBytes, [](auto b) { return b == kGuardPattern; });
   };
@@ -162,30 +235,26 @@ bool fence_holds(const Storage& storage) {
 
 Storage::Storage(Index count, Device where) : data(nullptr), size(count), device(where) {
   check(kCuda || where == Device::cpu, "allocate", "this build of Inkling has no CUDA");
-  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Real);
-  if (where == Device::cpu) {
+  {
     const std::lock_guard lock(guards().mutex);
     if (guards().depth > 0) {
-      auto* block = static_cast<unsigned char*>(allocator(where).take(bytes + 2 * kGuardBytes));
-      data = reinterpret_cast<Real*>(block + kGuardBytes);
+      allocate_guarded(*this);
       guards().living.insert(this);
-      fence(*this);
       return;
     }
   }
-  data = static_cast<Real*>(allocator(where).take(bytes));
+  data = static_cast<Real*>(allocator(where).take(byte_count(*this)));
 }
 
 Storage::~Storage() {
-  if (device == Device::cpu) {
+  {
     const std::lock_guard lock(guards().mutex);
     if (guards().living.erase(this) > 0) {
       if (!fence_holds(*this)) {
         std::fputs("a kernel wrote outside a tensor: its guard zone is damaged\n", stderr);
         std::abort();
       }
-      allocator(device).give_back(bytes_of(*this) - kGuardBytes,
-                                  byte_count(*this) + 2 * kGuardBytes);
+      release_guarded(*this);
       return;
     }
   }
@@ -195,6 +264,10 @@ Storage::~Storage() {
 AllocatorStats allocator_stats(Device device) { return allocator(device).stats(); }
 void reset_peak_bytes(Device device) { allocator(device).reset_peak(); }
 void release_cached_memory(Device device) { allocator(device).release_cached(); }
+
+void MemoryReserve::open() { allocator(device_).open(this); }
+void MemoryReserve::close() { allocator(device_).close(this); }
+MemoryReserve::~MemoryReserve() { allocator(device_).dissolve(this); }
 
 GuardedAllocations::GuardedAllocations() {
   const std::lock_guard lock(guards().mutex);

@@ -38,9 +38,27 @@ void reset_peak_bytes(Device device);
 // Gives cached blocks that no storage uses back to the system.
 void release_cached_memory(Device device);
 
-// For tests: fresh CPU storages are filled with NaN and fenced by guard zones; a zone that was
-// written to is reported by check_guards(), which throws Error, or when the storage dies, which
-// aborts.
+// Memory of its own for work that will be repeated at the same addresses. While it is open, new
+// storages on its device take their blocks from it, beginning with those that are cached; a block
+// that was once taken returns here and to no one else until the reserve is destroyed.
+class MemoryReserve {
+ public:
+  explicit MemoryReserve(Device device) : device_(device) {}
+  ~MemoryReserve();
+  MemoryReserve(const MemoryReserve&) = delete;
+  MemoryReserve& operator=(const MemoryReserve&) = delete;
+
+  // At most one is open on a device.
+  void open();
+  void close();
+
+ private:
+  Device device_;
+};
+
+// For tests: fresh storages are filled with NaN. On the CPU they are fenced by guard zones; a zone
+// that was written to is reported by check_guards(), which throws Error, or when the storage dies,
+// which aborts. On the GPU each is a block of its own, so that the tools see where it ends.
 class GuardedAllocations {
  public:
   GuardedAllocations();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/memory.h"
 
@@ -51,6 +52,7 @@ Tensor Tensor::from(const std::vector<Real>& values, const Shape& shape, Device 
   check(shape.count() == static_cast<Index>(values.size()), "from",
         "the shape {} holds {} elements, but {} values were given", shape, shape.count(),
         values.size());
+  check_not_recording("from", device, "give it the values through varying_tensor()");
   Tensor result(shape, device);
   on<cpu::copy_from_host, cuda::copy_from_host>(device, static_cast<void*>(result.mutable_data()),
                                                 static_cast<const void*>(values.data()),
@@ -172,7 +174,19 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::to(Device device) const {
-  return device == this->device() ? *this : from(to_vector(), shape_, device);
+  if (device == this->device()) return *this;
+  check_not_recording("to", Device::cuda, "give it the values through varying_tensor()");
+  const Tensor compact = contiguous();
+  Tensor result(shape_, device);
+  const auto bytes = static_cast<std::size_t>(count()) * sizeof(Real);
+  void* const to = result.mutable_data();
+  const void* const from = compact.data();
+  if (device == Device::cpu) {
+    on<cpu::copy_to_host, cuda::copy_to_host>(this->device(), to, from, bytes);
+  } else {
+    on<cpu::copy_from_host, cuda::copy_from_host>(device, to, from, bytes);
+  }
+  return result;
 }
 
 void Tensor::copy_(const Tensor& source) {
@@ -210,6 +224,7 @@ Real Tensor::at(std::initializer_list<Index> index) const {
 }
 
 std::vector<Real> Tensor::to_vector() const {
+  check_not_recording("to_vector", device(), "read the values after the step");
   const Tensor compact = contiguous();
   std::vector<Real> values(static_cast<std::size_t>(count()));
   on<cpu::copy_to_host, cuda::copy_to_host>(device(), static_cast<void*>(values.data()),

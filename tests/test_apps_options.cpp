@@ -22,7 +22,7 @@ std::string sample_error(std::vector<const char*> words) {
 TEST_SUITE("apps options") {
   TEST_CASE("without words everything is left open") {
     const TrainOptions options = train_options({});
-    CHECK(options.device == "auto");
+    CHECK(options.machine.device == "auto");
     CHECK(!options.preset);
     CHECK(!options.steps);
     CHECK(!options.out);

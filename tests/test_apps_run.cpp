@@ -124,9 +124,8 @@ TEST_SUITE("apps run") {
   TEST_CASE("losses are kept by step and by quartile of t") {
     LossHistory history;
     CHECK(std::isnan(history.recent_mean()));
-    history.add_step(Real(2), Tensor::from({1, 250, 251, 1000}, {4}),
-                     Tensor::from({1, 3, 5, 7}, {4}), 1000);
-    history.add_step(Real(4), Tensor::from({500, 501}, {2}), Tensor::from({1, 2}, {2}), 1000);
+    history.add_step(Real(2), {1, 250, 251, 1000}, {1, 3, 5, 7}, 1000);
+    history.add_step(Real(4), {500, 501}, {1, 2}, 1000);
     REQUIRE(history.bins().size() == 2);
     CHECK(history.recent_mean() == 3);
     CHECK(history.bins()[0].mean() == 2);
@@ -141,7 +140,7 @@ TEST_SUITE("apps run") {
   TEST_CASE(
       "a long history is joined in pairs and loses no step; saved and loaded it is the same") {
     LossHistory history;
-    const Tensor t = Tensor::from({5}, {1}), loss = Tensor::from({1}, {1});
+    const std::vector<Real> t{5}, loss{1};
     for (int i = 0; i < 5000; ++i) history.add_step(Real(1), t, loss, 1000);
     CHECK(history.width() == 4);
     CHECK(history.bins().size() == 1250);
@@ -227,8 +226,7 @@ TEST_SUITE("apps run") {
     check_parts(empty, {"<!doctype html>", "a &lt;title&gt;", "No step has been taken", "a&amp;b"});
 
     for (int i = 0; i < 300; ++i) {
-      history.add_step(Real(1) / static_cast<Real>(i + 1), Tensor::from({1, 400, 600, 900}, {4}),
-                       Tensor::from({1, 2, 3, 4}, {4}), 1000);
+      history.add_step(Real(1) / static_cast<Real>(i + 1), {1, 400, 600, 900}, {1, 2, 3, 4}, 1000);
     }
     report.grids = {{"step 1", "png bytes"}, {"step 2", "more"}};
     report.strip = {"the way", "strip"};

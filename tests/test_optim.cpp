@@ -82,7 +82,7 @@ TEST_CASE("torch: the norm of the gradients and its clipping") {
     model.fill(model.parameters.gradients(), reference, "gradient");
     nn::AdamW optimizer(model.parameters,
                         {.max_gradient_norm = static_cast<Real>(reference.number("max_norm"))});
-    const double norm = static_cast<double>(optimizer.step(Real(0.1)));
+    const double norm = static_cast<double>(optimizer.step(Real(0.1)).item());
     check_near(norm, reference.number("norm"), kAgainstTorch * norm, "norm before clipping");
     // The first moment is a tenth of the gradient after one step.
     const Tensor clipped = optimizer.moment1() / (1 - Real(0.9));
@@ -137,7 +137,7 @@ TEST_CASE("adamw: a gradient of zeros is no reason to divide by zero") {
   ReferenceParameters model;
   model.parameters.values().fill_(1);
   nn::AdamW optimizer(model.parameters, {.max_gradient_norm = 1});
-  CHECK(optimizer.step(Real(0.1)) == 0);
+  CHECK(optimizer.step(Real(0.1)).item() == 0);
   CHECK(equal(model.parameters.values(), Tensor::ones({76})));
 }
 

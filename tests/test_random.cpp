@@ -16,19 +16,19 @@ using Numbers = std::vector<Real>;
 
 Numbers uniform(Index n, Real low, Real high, std::uint64_t first_block = 0) {
   Numbers x(static_cast<std::size_t>(n));
-  cpu::random_uniform(x.data(), low, high, {7, first_block, n});
+  cpu::random_uniform(x.data(), low, high, RandomDraw{7, first_block, n});
   return x;
 }
 
 Numbers normal(Index n, Real mean, Real deviation, std::uint64_t first_block = 0) {
   Numbers x(static_cast<std::size_t>(n));
-  cpu::random_normal(x.data(), mean, deviation, {7, first_block, n});
+  cpu::random_normal(x.data(), mean, deviation, RandomDraw{7, first_block, n});
   return x;
 }
 
 Numbers integers(Index n, Index low, Index high, std::uint64_t first_block = 0) {
   Numbers x(static_cast<std::size_t>(n));
-  cpu::random_integers(x.data(), low, high, {7, first_block, n});
+  cpu::random_integers(x.data(), low, high, RandomDraw{7, first_block, n});
   return x;
 }
 
@@ -137,7 +137,7 @@ TEST_SUITE("random") {
       CHECK(std::fabs(sum) < 5 * std::sqrt(static_cast<double>(z.size())));
     }
     Numbers other(z.size());
-    cpu::random_normal(other.data(), 0, 1, {8, 0, static_cast<Index>(other.size())});
+    cpu::random_normal(other.data(), 0, 1, RandomDraw{8, 0, static_cast<Index>(other.size())});
     double sum = 0;
     for (std::size_t i = 0; i < z.size(); ++i) sum += double{z[i]} * other[i];
     CHECK(std::fabs(sum) < 5 * std::sqrt(static_cast<double>(z.size())));

@@ -68,7 +68,7 @@ TEST_CASE("torch: five training steps: loss, norm, parameters and their average"
         [&](const Tensor& x_t, const Tensor& time) { return model.unet(x_t, time + Real(1)); },
         batch);
     loss.backward();
-    const double norm = static_cast<double>(optimizer.step(number("lr")));
+    const double norm = static_cast<double>(optimizer.step(number("lr")).item());
     const auto decay = of_step("ema_decay").item();
     average = average * decay + model.parameters.values() * (1 - decay);
     CAPTURE(k);

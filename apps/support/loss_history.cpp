@@ -35,13 +35,13 @@ double LossBin::quartile_mean(int quartile) const {
   return ratio(quartile_sum[q], images[q]);
 }
 
-void LossHistory::add_step(Real loss, const Tensor& t, const Tensor& image_losses, Index T) {
+void LossHistory::add_step(Real loss, const std::vector<Real>& times,
+                           const std::vector<Real>& image_losses, Index T) {
   LossBin bin{.steps = 1, .sum = loss};
-  const std::vector<Real> times = t.to_vector(), losses = image_losses.to_vector();
   for (std::size_t i = 0; i < times.size(); ++i) {
     const auto q = static_cast<std::size_t>((static_cast<Index>(times[i]) - 1) * kQuartiles / T);
     bin.images[q] += 1;
-    bin.quartile_sum[q] += losses[i];
+    bin.quartile_sum[q] += image_losses[i];
   }
 
   if (bins_.empty() || bins_.back().steps >= static_cast<Real>(width_)) {

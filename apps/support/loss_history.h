@@ -25,8 +25,9 @@ struct LossBin {
 
 class LossHistory {
  public:
-  // One step: its loss, and for each image its t and its own loss, (n) both.
-  void add_step(Real loss, const Tensor& t, const Tensor& image_losses, Index T);
+  // One step: its loss, and for each image its t and its own loss.
+  void add_step(Real loss, const std::vector<Real>& times, const std::vector<Real>& image_losses,
+                Index T);
 
   // The mean over the last 100 steps, or over all when there are fewer; NaN before the first.
   double recent_mean() const;

@@ -1,5 +1,6 @@
 #include "apps/support/loss_meter.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "tensor/ops.h"
@@ -14,17 +15,30 @@ Network LossMeter::watch(Network network) {
   };
 }
 
-void LossMeter::add(const NoisedBatch& batch, Real loss, Index batches) {
-  loss_ += loss / static_cast<Real>(batches);
-  times_.push_back(batch.t);
-  image_losses_.push_back(mean(square(predicted_ - batch.eps), {1, 2, 3}));
+void LossMeter::add(const NoisedBatch& batch, const Variable& loss) {
+  parts_.push_back(loss.value().reshape({1}));
+  parts_.push_back(batch.t);
+  parts_.push_back(mean(square(predicted_ - batch.eps), {1, 2, 3}));
 }
 
-void LossMeter::close_step(LossHistory& history, const Schedule& schedule) {
-  history.add_step(loss_, concat(times_, 0), concat(image_losses_, 0), schedule.T);
-  loss_ = 0;
-  times_.clear();
-  image_losses_.clear();
+void LossMeter::close_step(const Tensor& gradient_norm) {
+  batches_ = static_cast<Index>(parts_.size() / 3);
+  parts_.push_back(gradient_norm.reshape({1}));
+  numbers_ = concat(parts_, 0);
+  parts_.clear();
+}
+
+LossMeter::Reading LossMeter::take() {
+  const std::vector<Real> numbers = readback_.take();
+  Reading reading{0, numbers.back(), {}, {}};
+  const auto images = static_cast<std::ptrdiff_t>((numbers.size() - 1) / batches_ - 1) / 2;
+  for (auto from = numbers.begin(); from + 1 != numbers.end(); from += 1 + 2 * images) {
+    const auto times = from + 1, losses = times + images;
+    reading.loss += *from / static_cast<Real>(batches_);
+    reading.times.insert(reading.times.end(), times, losses);
+    reading.image_losses.insert(reading.image_losses.end(), losses, losses + images);
+  }
+  return reading;
 }
 
 }  // namespace ink::apps

@@ -3,22 +3,45 @@
 
 #include "apps/support/loss_history.h"
 #include "diffusion/loss.h"
+#include "tensor/readback.h"
 
 namespace ink::apps {
 
+// The numbers stay on the device while a step is at work; they are read without waiting, on a GPU
+// one step later.
 class LossMeter {
  public:
+  explicit LossMeter(Device device) : lag_(device == Device::cuda ? 1 : 0) {}
+
   // The same network; what it predicts last is remembered.
   Network watch(Network network);
-  // After each of the `batches` batches of a step.
-  void add(const NoisedBatch& batch, Real loss, Index batches);
-  // After the step: adds it to the history.
-  void close_step(LossHistory& history, const Schedule& schedule);
+  // Within a step: after each of its batches, and at its end, with the norm of its gradient.
+  void add(const NoisedBatch& batch, const Variable& loss);
+  void close_step(const Tensor& gradient_norm);
+
+  // After a step: asks for its numbers.
+  void request() { readback_.request(numbers_); }
+  // How many of the last steps have not been taken, and how many need not be by now.
+  std::size_t pending() const { return readback_.pending(); }
+  std::size_t lag() const { return lag_; }
+
+  // What a step has shown.
+  struct Reading {
+    Real loss;           // the mean of the batches'
+    Real gradient_norm;  // before clipping
+    std::vector<Real> times, image_losses;
+  };
+  // Of the earliest step that is pending; waits for the device.
+  Reading take();
 
  private:
+  std::size_t lag_;
   Tensor predicted_;
-  Real loss_ = 0;
-  Tensors times_, image_losses_;  // (n) for each batch
+  // (1) and (n) twice for each batch: its loss, its times, the losses of its images.
+  Tensors parts_;
+  Index batches_ = 0;  // of a step
+  Tensor numbers_;     // the parts and the norm, on the device
+  Readback readback_;
 };
 
 }  // namespace ink::apps

@@ -6,8 +6,12 @@
 
 #include <fstream>
 
+#include "cuda/available.h"
+#include "cuda/precision.h"
+#include "cuda/scratch.h"
 #include "tensor/check.h"
-#include "tensor/kernels/real.h"
+#include "tensor/graph.h"
+#include "tensor/storage.h"
 
 namespace ink::apps {
 namespace {
@@ -51,19 +55,78 @@ std::string describe_machine() {
                      sizeof(Real) == sizeof(float) ? "float" : "double");
 }
 
+namespace {
+
+// Why the GPU is not used, or nothing when it can be.
+std::optional<std::string> why_no_gpu() {
+  if constexpr (kCuda) return cuda::unavailable();
+  return "this build has no CUDA backend";
+}
+
 Device choose_device(const std::string& name) {
-  if constexpr (kCuda) return name == "cpu" ? Device::cpu : Device::cuda;
-  check(name != "cuda", "--device", "this build has no CUDA backend: use --device cpu or auto");
-  return Device::cpu;
+  if (name == "cpu") return Device::cpu;
+  const std::optional<std::string> reason = why_no_gpu();
+  check(!reason || name != "cuda", "--device", "{}: use --device cpu or auto", reason.value_or(""));
+  return reason ? Device::cpu : Device::cuda;
+}
+
+void set_precision(const std::string& name) {
+  if constexpr (kCuda) {
+    using cuda::Precision;
+    cuda::set_precision(name == "exact"  ? Precision::exact
+                        : name == "bf16" ? Precision::bf16
+                                         : Precision::tf32);
+  }
+}
+
+std::string precision_in_use() {
+  if constexpr (kCuda) {
+    switch (cuda::precision()) {
+      case cuda::Precision::exact:
+        return sizeof(Real) == sizeof(float) ? "exact float" : "double";
+      case cuda::Precision::tf32:
+        return "tf32";
+      case cuda::Precision::bf16:
+        return "bf16";
+    }
+  }
+  return "";
+}
+
+std::string mebibytes(std::int64_t bytes) {
+  return fmt::format("{:.0f} MiB", static_cast<double>(bytes) / 0x1p20);
+}
+
+}  // namespace
+
+Device set_up(const MachineOptions& options) {
+  if (options.threads) omp_set_num_threads(*options.threads);
+  use_graphs(options.graph);
+  set_precision(options.precision);
+  return choose_device(options.device);
 }
 
 std::string describe_device(Device device) {
-  if (device == Device::cuda) return "CUDA";
-  return kCuda ? "CPU" : "CPU: this build has no CUDA backend";
+  if constexpr (kCuda) {
+    if (device == Device::cuda) {
+      return fmt::format("{}; {}", cuda::description(), precision_in_use());
+    }
+  }
+  const std::optional<std::string> reason = why_no_gpu();
+  return reason ? "CPU: " + *reason : "CPU";
 }
 
-void set_threads(std::optional<int> threads) {
-  if (threads) omp_set_num_threads(*threads);
+std::string describe_memory(Device device) {
+  const AllocatorStats stats = allocator_stats(device);
+  const std::string tensors = mebibytes(stats.peak_bytes_in_use);
+  if constexpr (kCuda) {
+    if (device == Device::cuda) {
+      const auto scratch = static_cast<std::int64_t>(cuda::scratch_bytes());
+      return fmt::format("{} of tensors at most, {} of the GPU's memory in all", tensors,
+                         mebibytes(stats.bytes_reserved + scratch));
+    }
+  }
+  return tensors + " of tensors at most";
 }
 
 }  // namespace ink::apps

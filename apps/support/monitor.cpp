@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/support/divergence.h"
+#include "apps/support/machine.h"
 #include "apps/support/run_report.h"
 #include "apps/support/text.h"
 
@@ -12,6 +13,17 @@ namespace ink::apps {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// A parameter to name when a step went wrong. Such a step changes nothing, so the weights are still
+// those that led to it; on a GPU the gradients may be those of the step after.
+std::string suspect(const nn::Parameters& parameters, bool loss_is_finite) {
+  if (loss_is_finite) {
+    const std::string bad = first_not_finite(parameters, parameters.gradients());
+    if (!bad.empty()) return "the gradient of " + bad;
+  }
+  const std::string bad = first_not_finite(parameters, parameters.values());
+  return bad.empty() ? "the largest weight, " + largest(parameters, parameters.values()) : bad;
+}
 
 }  // namespace
 
@@ -22,6 +34,7 @@ Monitor::Monitor(TrainingState& state, const Schedule& schedule, const RunFolder
       folder_(folder),
       save_every_(save_every),
       command_(command),
+      meter_(state.model.device()),
       gallery_(state, schedule, folder),
       start_(Clock::now() - std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(state.seconds))) {
@@ -41,27 +54,10 @@ bool Monitor::finished() {
   return state_.plan.finished(state_.step);
 }
 
-void Monitor::after_batch(const NoisedBatch& batch, const Variable& loss) {
-  const Real value = loss.item();
-  if (!std::isfinite(value)) {
-    const nn::Parameters& parameters = state_.model.parameters;
-    const std::string bad = first_not_finite(parameters, parameters.values());
-    ++state_.step;
-    fail_diverged(
-        fmt::format("the loss is {}", value),
-        bad.empty() ? "the largest weight, " + largest(parameters, parameters.values()) : bad);
-  }
-  meter_.add(batch, value, state_.settings.accumulate);
-}
-
-void Monitor::after_step(Real gradient_norm) {
+void Monitor::after_step() {
   ++state_.step;
-  if (!std::isfinite(gradient_norm)) {
-    const nn::Parameters& parameters = state_.model.parameters;
-    fail_diverged(fmt::format("the norm of the gradient is {}", gradient_norm),
-                  "the gradient of " + first_not_finite(parameters, parameters.gradients()));
-  }
-  meter_.close_step(state_.history, schedule_);
+  meter_.request();
+  read_losses(meter_.lag());
   measure();
   if (progress_.due()) show_progress();
 
@@ -73,6 +69,22 @@ void Monitor::after_step(Real gradient_norm) {
     }
   }
   step_began_ = now();
+}
+
+void Monitor::read_losses(std::size_t lag) {
+  const nn::Parameters& parameters = state_.model.parameters;
+  while (meter_.pending() > lag) {
+    const Index step = state_.step - static_cast<Index>(meter_.pending()) + 1;
+    const LossMeter::Reading reading = meter_.take();
+    const bool loss_is_finite = std::isfinite(reading.loss);
+    if (!loss_is_finite || !std::isfinite(reading.gradient_norm)) {
+      fail_diverged(loss_is_finite
+                        ? fmt::format("the norm of the gradient is {}", reading.gradient_norm)
+                        : fmt::format("the loss is {}", reading.loss),
+                    step, suspect(parameters, loss_is_finite));
+    }
+    state_.history.add_step(reading.loss, reading.times, reading.image_losses, schedule_.T);
+  }
 }
 
 // The time of a step is the mean over the first fifty, then a moving average.
@@ -114,9 +126,10 @@ void Monitor::draw(bool is_last) {
 }
 
 void Monitor::save() {
+  read_losses(0);
   const nn::Parameters& parameters = state_.model.parameters;
   const std::string bad = first_not_finite(parameters, parameters.values());
-  if (!bad.empty()) fail_diverged("a weight is not finite", bad);
+  if (!bad.empty()) fail_diverged("a weight is not finite", state_.step, bad);
   state_.save(folder_.checkpoint());
   saved_step_ = state_.step;
   write_report(folder_, state_, command_.text,
@@ -134,6 +147,7 @@ int Monitor::finish() {
   progress_.print(fmt::format("\n{} steps in {}; mean loss of the last 100 steps: {:.4f}",
                               with_commas(state_.step), duration(state_.seconds),
                               state_.history.recent_mean()));
+  progress_.print("memory: " + describe_memory(state_.model.device()));
   progress_.print(fmt::format("look:  {}", folder_.report().string()));
   progress_.print(fmt::format("draw:  {} --checkpoint {}", command_.sibling("sample"), root));
   progress_.print(fmt::format("go on: {} --resume --out {} --minutes {:.0f}", command_.program,
@@ -148,10 +162,10 @@ int Monitor::stop() {
   return 128 + stop_.signal();
 }
 
-void Monitor::fail_diverged(const std::string& what, const std::string& where) const {
+void Monitor::fail_diverged(const std::string& what, Index step, const std::string& where) const {
   fail("train",
        "{} at step {}: {}; the checkpoint of step {} in {} is kept (a smaller --lr may help)", what,
-       with_commas(state_.step), where, with_commas(saved_step_), folder_.checkpoint().string());
+       with_commas(step), where, with_commas(saved_step_), folder_.checkpoint().string());
 }
 
 }  // namespace ink::apps

@@ -25,25 +25,30 @@ class Monitor {
 
   // The network, watched for the losses of single images.
   Network watch(Network network) { return meter_.watch(std::move(network)); }
+  // Within a step: notes what it shows, without looking at it.
+  void after_batch(const NoisedBatch& batch, const Variable& loss) { meter_.add(batch, loss); }
+  void after_update(const Tensor& gradient_norm) { meter_.close_step(gradient_norm); }
+
   // Whether the run has had its steps, or somebody asked to stop.
   bool finished();
-  // Throws Error when the loss is not finite, naming a parameter.
-  void after_batch(const NoisedBatch& batch, const Variable& loss);
-  // Counts the step and does what it is time for. Throws Error when a gradient is not finite,
-  // naming its parameter.
-  void after_step(Real gradient_norm);
+  // Counts the step and does what it is time for. Throws Error when a loss or a gradient was not
+  // finite, naming a parameter: on a GPU one step later, since nobody waits for it.
+  void after_step();
   // Saves, draws the last pictures, says where everything is. Returns the program's exit status: 0,
   // or 128 + the signal that asked to stop.
   int finish();
 
  private:
   double now() const;
+  // Reads the losses of all steps but the last `lag`.
+  void read_losses(std::size_t lag);
   void measure();
   void show_progress();
   void draw(bool is_last);
   void save();
   int stop();
-  [[noreturn]] void fail_diverged(const std::string& what, const std::string& where) const;
+  [[noreturn]] void fail_diverged(const std::string& what, Index step,
+                                  const std::string& where) const;
 
   TrainingState& state_;
   const Schedule& schedule_;

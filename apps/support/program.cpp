@@ -65,9 +65,30 @@ CLI::Option* add_seed(CLI::App& app, const std::function<void(std::uint64_t)>& s
       ->type_name("UINT");
 }
 
-void check_threads(const std::optional<int>& threads) {
-  check_usage(!threads || (*threads >= 1 && *threads <= 1024), "--threads",
-              "expected from 1 to 1024, got {}", threads.value_or(0));
+void add_machine_options(CLI::App& app, MachineOptions& options, const char* group) {
+  app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->group(group);
+  app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)")
+      ->group(group);
+  auto* precision = app.add_option("--precision", options.precision,
+                                   "of products on a GPU: tf32 (default) or bf16, on tensor cores")
+                        ->check(CLI::IsMember({"tf32", "bf16"}))
+                        ->group(group);
+  app.add_flag_callback(
+         "--precise", [&options] { options.precision = "exact"; },
+         "products on a GPU in exact float, as on the CPU")
+      ->excludes(precision)
+      ->group(group);
+  app.add_flag("!--no-graph", options.graph,
+               "on a GPU, launch every kernel anew instead of repeating steps as CUDA graphs; the "
+               "result is the same")
+      ->group(group);
+}
+
+void check_machine_options(const MachineOptions& options) {
+  check_usage(!options.threads || (*options.threads >= 1 && *options.threads <= 1024), "--threads",
+              "expected from 1 to 1024, got {}", options.threads.value_or(0));
 }
 
 int run_program(const char* name, const std::function<int()>& body) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "apps/support/machine.h"
 #include "tensor/check.h"
 
 // Only what reads a command line includes <CLI/CLI.hpp>, which takes seconds to compile.
@@ -50,8 +51,10 @@ bool parse_arguments(CLI::App& app, int argc, const char* const* argv);
 // the largest one.)
 CLI::Option* add_seed(CLI::App& app, const std::function<void(std::uint64_t)>& set);
 
+// Adds --device, --threads, --precision, --precise and --no-graph, in this group of the help.
+void add_machine_options(CLI::App& app, MachineOptions& options, const char* group);
 // Throws UsageError unless --threads is a number of threads that a machine could have.
-void check_threads(const std::optional<int>& threads);
+void check_machine_options(const MachineOptions& options);
 
 // Runs `body` and returns the program's exit status: that of `body`, or 1 after an Error and 2
 // after a UsageError, each printed to stderr as one line "<name>: [op] ...".

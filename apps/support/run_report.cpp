@@ -61,6 +61,7 @@ std::vector<std::pair<std::string, std::string>> configuration_of(const Training
       {"Average of weights", fmt::format("decay {:g}", s.ema)},
       {"Seed", fmt::format("{}", s.seed)},
       {"Machine", fmt::format("{}; {}", describe_machine(), describe_device(state.model.device()))},
+      {"Memory", describe_memory(state.model.device())},
   };
 }
 

@@ -40,9 +40,7 @@ void add_options(CLI::App& app, SampleOptions& options, Typed& typed) {
   add_seed(app, [&options](std::uint64_t seed) { options.seed = seed; });
   app.add_option("--out", options.out,
                  "folder for the pictures (default: samples, or the next free samples-N)");
-  app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)");
-  app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  add_machine_options(app, options.machine, "Machine");
 }
 
 // A number of steps asks for DDIM; what belongs to the other sampler is refused.
@@ -77,7 +75,7 @@ std::optional<SampleOptions> parse_sample_options(int argc, const char* const* a
   options.sampler = chosen_sampler(typed, options.sampler.clamp);
   check_usage(options.count >= 1 && options.count <= 1'000'000, "--count",
               "expected 1 to 1000000, got {}", options.count);
-  check_threads(options.threads);
+  check_machine_options(options.machine);
   check_usage(!options.out || !options.out->empty(), "--out", "expected a folder, got nothing");
   return options;
 }

@@ -5,18 +5,18 @@
 #include <optional>
 #include <string>
 
+#include "apps/support/machine.h"
 #include "apps/support/sampling.h"
 
 namespace ink::apps {
 
 struct SampleOptions {
-  std::string device = "auto";
+  MachineOptions machine;
   std::optional<std::string> checkpoint;  // default: the run in runs/ that was written to last
   Index count = 64;
   Sampler sampler;
   std::uint64_t seed = 0;
   std::optional<std::string> out;  // default: samples, or the next free samples-N
-  std::optional<int> threads;
 };
 
 // Nothing when --help was all that was asked. Throws UsageError, in one line, for what nobody could

@@ -1,12 +1,15 @@
 #include "apps/support/sampling.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "io/image.h"
 #include "tensor/check.h"
+#include "tensor/graph.h"
 #include "tensor/ops.h"
 
 namespace ink::apps {
+
 std::string Sampler::to_string() const {
   const char* const clamped = clamp ? ", x0 clamped" : "";
   if (kind == Kind::ddim) return fmt::format("DDIM, {} steps, eta {:g}{}", steps, eta, clamped);
@@ -16,11 +19,33 @@ std::string Sampler::to_string() const {
 
 Index picture_scale(Index image_size) { return std::clamp<Index>(96 / image_size, 1, 8); }
 
+namespace {
+
+// The network between two tensors that stay where they are, as a graph must.
+struct FixedNetwork {
+  FixedNetwork(const UNet& unet, const Tensor& x_like, const Tensor& t_like)
+      : x(x_like.clone()), t(t_like.clone()), step(x.device(), [this, &unet] {
+          const NoGrad no_grad;
+          eps = unet(x, t).value();
+        }) {}
+
+  Tensor x, t, eps;
+  Repeated step;
+};
+
+}  // namespace
+
 EpsTheta eps_of(const UNet& unet) {
-  return [&unet](const Tensor& x, const Tensor& t) {
-    const NoGrad no_grad;
-    return unet(x, t).value();
-  };
+  return
+      [&unet, fixed = std::shared_ptr<FixedNetwork>()](const Tensor& x, const Tensor& t) mutable {
+        if (fixed == nullptr || fixed->x.shape() != x.shape()) {
+          fixed = std::make_shared<FixedNetwork>(unet, x, t);
+        }
+        fixed->x.copy_(x);
+        fixed->t.copy_(t);
+        fixed->step();
+        return fixed->eps.clone();
+      };
 }
 
 std::vector<Index> DenoisingStrip::times() const {

@@ -24,7 +24,7 @@ struct Sampler {
 // By how much pictures of this size are enlarged, so that their pixels can be seen.
 Index picture_scale(Index image_size);
 
-// The network as samplers take it.
+// The network as samplers take it. On a GPU it is repeated as a graph from the third call on.
 EpsTheta eps_of(const UNet& unet);
 
 // Keeps a few of the images at evenly spaced times of their way from x_T to x_0.

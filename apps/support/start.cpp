@@ -12,8 +12,7 @@
 namespace ink::apps {
 
 Start begin(const TrainOptions& options) {
-  set_threads(options.threads);
-  const Device device = choose_device(options.device);
+  const Device device = set_up(options.machine);
   if (options.resume) {
     RunFolder folder = existing_run_folder(options);
     SavedRun saved = read_saved_run(folder.root);

@@ -26,9 +26,6 @@ Examples:
 
 void add_run_options(CLI::App& app, TrainOptions& options) {
   const char* const group = "Run";
-  app.add_option("--device", options.device, "auto (the GPU if there is one), cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->group(group);
   app.add_option("--out", options.out,
                  "folder for the results (default: runs/mnist, or the next free runs/mnist-N)")
       ->group(group);
@@ -37,8 +34,6 @@ void add_run_options(CLI::App& app, TrainOptions& options) {
                "a run that never stopped")
       ->group(group);
   app.add_option("--save-every", options.save_every, "seconds between checkpoints (default: 60)")
-      ->group(group);
-  app.add_option("--threads", options.threads, "threads on the CPU (default: one per core)")
       ->group(group);
   app.add_flag("--summary", options.summary, "print the network layer by layer and end")
       ->group(group);
@@ -152,7 +147,7 @@ void check_values(const TrainOptions& options) {
   check_count("--image-size", options.image_size, 1, 4096);
   check_usage(!options.channels || *options.channels == 1 || *options.channels == 3, "--channels",
               "expected 1 (grey) or 3 (RGB), got {}", options.channels.value_or(0));
-  check_threads(options.threads);
+  check_machine_options(options.machine);
   check_usage(options.save_every >= 0, "--save-every", "expected at least 0 seconds, got {}",
               options.save_every);
   check_usage(!options.out || !options.out->empty(), "--out", "expected a folder, got nothing");
@@ -165,6 +160,7 @@ std::optional<TrainOptions> parse_train_options(int argc, const char* const* arg
   CLI::App app(kDescription, "train_mnist");
   app.footer(kExamples);
   add_run_options(app, options);
+  add_machine_options(app, options.machine, "Machine");
   add_data_options(app, options);
   add_length_options(app, options);
   add_training_options(app, options);

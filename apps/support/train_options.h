@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/support/machine.h"
 #include "tensor/kernels/real.h"
 
 namespace ink::apps {
@@ -12,7 +13,7 @@ namespace ink::apps {
 // What was typed. What was not follows from the preset and the device, or from the run that is
 // resumed.
 struct TrainOptions {
-  std::string device = "auto";
+  MachineOptions machine;
   std::optional<std::string> preset;
   std::optional<std::string> data, images;    // folders; at most one of them
   std::optional<Index> image_size, channels;  // of `images`
@@ -25,7 +26,6 @@ struct TrainOptions {
   std::optional<std::uint64_t> seed;
   std::optional<std::string> out;
   double save_every = 60;  // seconds
-  std::optional<int> threads;
   bool resume = false;
   bool summary = false;
 };

@@ -9,6 +9,8 @@
 #include "io/idx.h"
 #include "io/image_folder.h"
 #include "tensor/check.h"
+#include "tensor/graph.h"
+#include "tensor/ops.h"
 
 namespace ink::apps {
 
@@ -35,6 +37,27 @@ ImageSet load_training_data(const Settings& settings) {
   check(images.height() == images.width(), "--data", "expected square images, got {}x{} in {}",
         images.height(), images.width(), settings.data);
   return images;
+}
+
+TrainingImages::TrainingImages(const ImageSet& images, Device device)
+    : images_(images), device_(device) {
+  const Index bytes = images.shape().count() * static_cast<Index>(sizeof(Real));
+  if (device == Device::cuda && bytes <= kResidentBytes) {
+    resident_ = images.batch(Tensor::arange(0, images.count()), device);
+  }
+}
+
+Tensor TrainingImages::next(DataOrder& order, Index count) const {
+  if (resident_.defined()) {
+    const auto write = [&order, count](Real* to) {
+      const std::vector<Real> chosen = order.next(count).to_vector();
+      std::copy(chosen.begin(), chosen.end(), to);
+    };
+    return gather(resident_, varying_tensor({count}, device_, write));
+  }
+  const Shape shape{count, images_.height(), images_.width(), images_.channels()};
+  const auto write = [this, &order, count](Real* to) { images_.read(order.next(count), to); };
+  return varying_tensor(shape, device_, write);
 }
 
 std::string fingerprint(const ImageSet& images) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tensor/graph.h"
 #include "tensor/optimizer.h"
 
 namespace ink::nn {
@@ -10,10 +11,14 @@ Ema::Ema(Parameters& parameters, Real decay)
     : parameters_(&parameters), decay_(decay), average_(parameters.values().clone()) {}
 
 void Ema::update() {
+  const auto decay = varying(average_.device(), [this] { return next_decay(); });
+  ema_(average_, parameters_->values(), decay);
+}
+
+Real Ema::next_decay() {
   ++updates_;
   const auto k = static_cast<Real>(updates_);
-  const Real warmed_up = std::min(decay_, (k + 1) / (k + 10));
-  ema_(average_, parameters_->values(), warmed_up);
+  return std::min(decay_, (k + 1) / (k + 10));
 }
 
 WithValues::WithValues(Parameters& parameters, const Tensor& other)

@@ -11,6 +11,9 @@ class Ema {
  public:
   Ema(Parameters& parameters, Real decay);
   void update();
+  // The decay of the next update, which is thereby counted: for a pass that updates the average
+  // beside the parameters.
+  Real next_decay();
 
   Tensor& average() { return average_; }
   Index updates() const { return updates_; }

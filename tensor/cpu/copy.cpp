@@ -4,6 +4,7 @@
 
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/simd.h"
+#include "tensor/kernels/axes.h"
 
 namespace ink::cpu {
 
@@ -12,16 +13,14 @@ namespace {
 // Elements that one task moves.
 constexpr Index kBlock = 16384;
 
-struct Axis {
-  Index extent;
-  Index dst;  // strides
-  Index src;
-};
-
 // The axes of a copy, the last one innermost.
 struct Walk {
   Axis axis[kMaxAxes + 2];
   int axes = 0;
+
+  explicit Walk(const Axes& merged) {
+    for (int a = 0; a < merged.count; ++a) push(merged.axis[a]);
+  }
 
   Index positions() const {
     Index product = 1;
@@ -47,32 +46,6 @@ struct Walk {
     return a;
   }
 };
-
-// The axes longer than 1 by falling stride of dst, neighbours that walk as one merged into one.
-Walk merged(const CopySizes& sizes) {
-  Axis sorted[kMaxAxes];
-  int count = 0;
-  for (int a = 0; a < sizes.axes; ++a) {
-    if (sizes.shape[a] != 1) {
-      sorted[count++] = {sizes.shape[a], sizes.dst_stride[a], sizes.src_stride[a]};
-    }
-  }
-  std::stable_sort(sorted, sorted + count,
-                   [](const Axis& a, const Axis& b) { return a.dst > b.dst; });
-  Walk walk;
-  for (int a = 0; a < count; ++a) {
-    const Axis inner = sorted[a];
-    if (walk.axes > 0) {
-      Axis& outer = walk.axis[walk.axes - 1];
-      if (outer.dst == inner.extent * inner.dst && outer.src == inner.extent * inner.src) {
-        outer = {outer.extent * inner.extent, inner.dst, inner.src};
-        continue;
-      }
-    }
-    walk.push(inner);
-  }
-  return walk;
-}
 
 // Calls body(dst, src, at) at the positions numbered first to last - 1: the offsets, and the index
 // on every axis.
@@ -149,7 +122,7 @@ Axis pieces(const Axis& axis, Index length) {
 }  // namespace
 
 void copy(Real* dst, const Real* src, const CopySizes& sizes) {
-  Walk walk = merged(sizes);
+  Walk walk(merged_axes(sizes));
   if (walk.positions() == 0) return;
 
   // The two axes that a task moves: the innermost of dst, and in a transpose the innermost of src.

@@ -55,17 +55,17 @@ void draw_each(Real* out, const RandomDraw& draw, const Transform& transform) {
 
 }  // namespace
 
-void random_uniform(Real* out, Real low, Real high, const RandomDraw& draw) {
+void random_uniform(Real* out, Real low, Real high, const Varying<RandomDraw>& draw) {
   // Rounding may carry the sum up to `high`, which does not belong to the interval.
   const Real below_high = std::max(low, std::nextafter(high, low));
-  draw_each(out, draw, [=](std::uint32_t word) {
+  draw_each(out, draw.value, [=](std::uint32_t word) {
     const Real x = std::fma(high - low, unit_uniform(word), low);
     return x < below_high ? x : below_high;
   });
 }
 
-void random_normal(Real* out, Real mean, Real deviation, const RandomDraw& draw) {
-  draw_batches(out, draw, [=](Real* number, const Words& words) {
+void random_normal(Real* out, Real mean, Real deviation, const Varying<RandomDraw>& draw) {
+  draw_batches(out, draw.value, [=](Real* number, const Words& words) {
 #pragma omp simd
     for (Index b = 0; b < kBatch; ++b) {
       const NormalPair one = normal_pair(words.word[0][b], words.word[1][b]);
@@ -78,9 +78,9 @@ void random_normal(Real* out, Real mean, Real deviation, const RandomDraw& draw)
   });
 }
 
-void random_integers(Real* out, Index low, Index high, const RandomDraw& draw) {
+void random_integers(Real* out, Index low, Index high, const Varying<RandomDraw>& draw) {
   const auto count = static_cast<std::uint32_t>(high - low + 1);
-  draw_each(out, draw, [=](std::uint32_t word) {
+  draw_each(out, draw.value, [=](std::uint32_t word) {
     return static_cast<Real>(low + static_cast<Index>(uniform_integer(word, count)));
   });
 }

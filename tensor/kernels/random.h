@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "tensor/kernels/real.h"
+#include "tensor/kernels/varying.h"
 
 namespace ink {
 
@@ -56,16 +57,16 @@ struct RandomDraw {
 namespace cpu {
 // Uniform on [low, high). In float, 24 random bits each; in double, the same 24 bits, so that both
 // builds see the same numbers up to rounding.
-void random_uniform(Real* out, Real low, Real high, const RandomDraw& draw);
+void random_uniform(Real* out, Real low, Real high, const Varying<RandomDraw>& draw);
 // Normal with the given mean and standard deviation.
-void random_normal(Real* out, Real mean, Real deviation, const RandomDraw& draw);
+void random_normal(Real* out, Real mean, Real deviation, const Varying<RandomDraw>& draw);
 // Whole numbers, uniform on low..high, both included; high - low < 2^24.
-void random_integers(Real* out, Index low, Index high, const RandomDraw& draw);
+void random_integers(Real* out, Index low, Index high, const Varying<RandomDraw>& draw);
 }  // namespace cpu
 namespace cuda {
-void random_uniform(Real* out, Real low, Real high, const RandomDraw& draw);
-void random_normal(Real* out, Real mean, Real deviation, const RandomDraw& draw);
-void random_integers(Real* out, Index low, Index high, const RandomDraw& draw);
+void random_uniform(Real* out, Real low, Real high, const Varying<RandomDraw>& draw);
+void random_normal(Real* out, Real mean, Real deviation, const Varying<RandomDraw>& draw);
+void random_integers(Real* out, Index low, Index high, const Varying<RandomDraw>& draw);
 }  // namespace cuda
 
 }  // namespace ink

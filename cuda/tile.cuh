@@ -1,0 +1,202 @@
+// The tile engine. A block computes a tile of C = A B, and walks along k in steps of kDepth:
+//
+//   load      copies the next step of A and B into shared memory, kStages - 1 steps ahead
+//   (TileCopy) multiply  adds the product of a step to sums in registers (tile_sums.cuh) store
+//   hands the sums to the output, which adds bias and residual (output.cuh)
+//
+// Convolutions and matrix products differ in their views (views.cuh) alone. The sum of an element
+// runs over k in steps of kDepth, whatever the shape of the tile: all shapes give the same bits.
+#pragma once
+
+#include "cuda/mma.cuh"
+#include "cuda/shared.h"
+#include "tensor/kernels/real.h"
+
+namespace ink::cuda {
+
+inline constexpr int kDepth = 16;
+// As many steps in shared memory as 48 KB hold of the largest tile.
+inline constexpr int kStages = sizeof(Real) == sizeof(float) ? 3 : 2;
+
+// The shape of a block's tile, how its warps share it, and for how many resident blocks on a
+// multiprocessor there shall be registers.
+template <int kTileM, int kTileN, int kWarpsDown, int kWarpsAcross, int kBlocks>
+struct TileShape {
+  static constexpr int kM = kTileM, kN = kTileN;
+  static constexpr int kWarpsM = kWarpsDown, kWarpsN = kWarpsAcross;
+  static constexpr int kResident = kBlocks;
+  static constexpr int kThreads = 32 * kWarpsM * kWarpsN;
+  static constexpr int kSharedBytes = kStages * (kM + kN) * kDepth * static_cast<int>(sizeof(Real));
+};
+
+// Which index of a step has neighbours in memory: k, or the row of A (the column of B).
+enum class Along { k, rows };
+
+// A view as the left or right operand: its lines are the tile's rows, or k. `kVector` elements,
+// aligned to 16 bytes if more than one, are copied at a time.
+template <class View, Along kAlong, int kVector>
+struct Operand {
+  View view;
+};
+
+// Four neighbours, loaded by one instruction.
+struct alignas(16) Four {
+  Real v[4];
+};
+
+// One step of an operand in shared memory, laid out as the copies deliver it. Rows and k are
+// exchanged among the banks so that neither the copies nor the loads below meet in one bank.
+// (GPU.6)
+template <int kRows, Along kAlong>
+struct SharedTile {
+  static constexpr int kSize = kRows * kDepth;
+
+  __device__ static int offset(int row, int k) {
+    if constexpr (kAlong == Along::k)
+      return row * kDepth + ((k / 4 ^ row / 2 ^ row / 8) % 4) * 4 + k % 4;
+    else
+      return k * kRows + (row ^ k / 4 * 8);
+  }
+
+  // (row, k) ... (row, k + 3); 4 divides k.
+  __device__ static Four four(const Real* tile, int row, int k) {
+    if constexpr (kAlong == Along::k)
+      return *reinterpret_cast<const Four*>(tile + offset(row, k));
+    else
+      return {tile[offset(row, k)], tile[offset(row, k + 1)], tile[offset(row, k + 2)],
+              tile[offset(row, k + 3)]};
+  }
+
+  // The square of rows row ... row + 3 and k ... k + 3; 4 divides both.
+  __device__ static void square(Real (&to)[4][4], const Real* tile, int row, int k) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const bool along_k = kAlong == Along::k;
+      const Four four = *reinterpret_cast<const Four*>(
+          tile + (along_k ? offset(row + i, k) : offset(row, k + i)));
+#pragma unroll
+      for (int j = 0; j < 4; ++j) (along_k ? to[i][j] : to[j][i]) = four.v[j];
+    }
+  }
+};
+
+// A thread's part in copying an operand: a fixed place across the contiguous direction, every
+// kDown-th line of the other.
+template <int kRows, int kThreads, class Operand>
+class TileCopy;
+
+template <int kRows, int kThreads, class View, Along kAlong, int kVector>
+class TileCopy<kRows, kThreads, Operand<View, kAlong, kVector>> {
+  static constexpr bool kAlongK = kAlong == Along::k;
+  static constexpr int kAcross = (kAlongK ? kDepth : kRows) / kVector;
+  static constexpr int kDown = kThreads / kAcross;
+  static constexpr int kPasses = (kAlongK ? kRows : kDepth) / kDown;
+  static_assert(kPasses * kDown == (kAlongK ? kRows : kDepth));
+
+ public:
+  using Tile = SharedTile<kRows, kAlong>;
+
+  __device__ TileCopy(const View& view, int first_row)
+      : view_(view),
+        place_(static_cast<int>(threadIdx.x) % kAcross * kVector),
+        down_(static_cast<int>(threadIdx.x) / kAcross) {
+    if constexpr (kAlongK) {
+#pragma unroll
+      for (int pass = 0; pass < kPasses; ++pass)
+        fixed_.line[pass] = view_.line(first_row + down_ + pass * kDown);
+    } else {
+      fixed_.column = view_.column(first_row + place_);
+    }
+  }
+
+  // Starts the copy of k ... k + kDepth - 1.
+  __device__ void start(Real* tile, int k) const {
+    if constexpr (kAlongK) {
+      const auto column = view_.column(k + place_);
+#pragma unroll
+      for (int pass = 0; pass < kPasses; ++pass)
+        copy(tile + Tile::offset(down_ + pass * kDown, place_),
+             view_.at(fixed_.line[pass], column));
+    } else {
+#pragma unroll
+      for (int pass = 0; pass < kPasses; ++pass) {
+        const int line = down_ + pass * kDown;
+        copy(tile + Tile::offset(place_, line), view_.at(view_.line(k + line), fixed_.column));
+      }
+    }
+  }
+
+ private:
+  // What does not change along k.
+  struct Lines {
+    typename View::Line line[kPasses];
+  };
+  struct Column {
+    typename View::Column column;
+  };
+
+  __device__ void copy(Real* to, const Real* from) const {
+    copy_async<kVector* static_cast<int>(sizeof(Real))>(to, from == nullptr ? view_.data : from,
+                                                        from != nullptr);
+  }
+
+  const View& view_;
+  int place_, down_;
+  std::conditional_t<kAlongK, Lines, Column> fixed_;
+};
+
+// One of the products of a launch: C (m, n) = A B, summed over first_k <= k < last_k.
+template <class LeftOperand, class RightOperand, class OutputRows>
+struct Product {
+  LeftOperand left;
+  RightOperand right;
+  OutputRows output;
+  int m, n;
+  int first_k, last_k;  // kDepth divides first_k
+};
+
+// The tiles of the largest product of a launch; those of a row of C are computed side by side.
+struct TileGrid {
+  int rows, columns;
+};
+
+// `Products` has a function product(z); `Sums` is one of tile_sums.cuh.
+template <class Shape, template <class, class, class> class Sums, class Products>
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
+    multiply_tiles(const Products products, const TileGrid grid) {
+  const int block = static_cast<int>(blockIdx.x), tile_row = block / grid.columns;
+  const auto product = products.product(tile_row / grid.rows);
+  const int first_m = tile_row % grid.rows * Shape::kM, first_n = block % grid.columns * Shape::kN;
+  if (first_m >= product.m || first_n >= product.n) return;
+
+  using Left = TileCopy<Shape::kM, Shape::kThreads, decltype(product.left)>;
+  using Right = TileCopy<Shape::kN, Shape::kThreads, decltype(product.right)>;
+  const Left left(product.left.view, first_m);
+  const Right right(product.right.view, first_n);
+  Sums<Shape, typename Left::Tile, typename Right::Tile> sums;
+
+  constexpr int kStage = Left::Tile::kSize + Right::Tile::kSize;
+  Real* const shared = dynamic_shared<Real>();
+  const int steps = (product.last_k - product.first_k + kDepth - 1) / kDepth;
+  const auto start = [&](int step) {
+    Real* const stage = shared + step % kStages * kStage;
+    if (step < steps) {
+      left.start(stage, product.first_k + step * kDepth);
+      right.start(stage + Left::Tile::kSize, product.first_k + step * kDepth);
+    }
+    copy_async_commit();
+  };
+
+  for (int step = 0; step < kStages - 1; ++step) start(step);
+  for (int step = 0; step < steps; ++step) {
+    // The step is there for all threads, and all are done with the one whose memory comes next.
+    copy_async_wait<kStages - 2>();
+    __syncthreads();
+    start(step + kStages - 1);
+    const Real* const stage = shared + step % kStages * kStage;
+    sums.add(stage, stage + Left::Tile::kSize);
+  }
+  sums.store(product.output, first_m, first_n, product.m, product.n);
+}
+
+}  // namespace ink::cuda

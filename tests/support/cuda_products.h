@@ -1,0 +1,102 @@
+// Matrix products and convolutions of the CUDA backend under every precision, tile and schedule.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "cuda/mma.cuh"
+#include "cuda/precision.h"
+#include "cuda/tile_choice.h"
+#include "tests/support/cuda.h"
+#include "tests/support/cuda_checks.h"
+
+namespace ink::test {
+
+using cuda::Precision;
+using cuda::TileSize;
+
+inline constexpr Precision kPrecisions[] = {Precision::exact, Precision::tf32, Precision::bf16};
+inline constexpr TileSize kTileSizes[] = {TileSize::k128x128, TileSize::k128x64, TileSize::k128x32,
+                                          TileSize::k64x64};
+
+// Sets the precision while it lives.
+class UsePrecision {
+ public:
+  explicit UsePrecision(Precision precision) { cuda::set_precision(precision); }
+  ~UsePrecision() { cuda::set_precision(Precision::tf32); }
+  UsePrecision(const UsePrecision&) = delete;
+  UsePrecision& operator=(const UsePrecision&) = delete;
+};
+
+// The largest relative error of a number that is rounded to it: half a unit in the last of 24, 11
+// or 8 bits.
+inline double rounding_of(Precision precision) {
+  if (precision == Precision::tf32) return std::ldexp(1, -11);
+  return precision == Precision::bf16 ? std::ldexp(1, -8) : 0;
+}
+
+// What the products of `precision` multiply in place of x.
+inline std::vector<Real> rounded(std::vector<Real> x, Precision precision) {
+  for (Real& value : x) {
+    const auto number = static_cast<float>(value);
+    if (precision == Precision::tf32)
+      value = std::bit_cast<float>(cuda::round_to_tf32(number));
+    else if (precision == Precision::bf16)
+      value = std::bit_cast<float>(cuda::round_to_bf16(number) << 16);
+  }
+  return x;
+}
+
+inline std::vector<Real> magnitudes(std::vector<Real> x) {
+  for (Real& value : x) value = std::fabs(value);
+  return x;
+}
+
+// The op table's tolerance for a sum of `terms` products, twice, as both sides are rounded.
+inline double sum_tolerance(Index terms) {
+  return 8 * std::numeric_limits<Real>::epsilon() * std::sqrt(static_cast<double>(terms));
+}
+
+// Holds what `device(precision)` gives under every schedule and precision against `cpu(round)`, the
+// same on the CPU of inputs that went through round(): once with the inputs that the products
+// multiply, to the rounding of the sums; and once with the inputs themselves, to the error that
+// rounding two factors makes, (1 + u)^2 - 1 of each |a| |b|. `cpu` of magnitudes is the sum of
+// these.
+template <class OnDeviceResult, class OnCpuResult>
+void check_products(Index terms, const OnDeviceResult& device, const OnCpuResult& cpu) {
+  const std::vector<Real> exact = cpu([](std::vector<Real> x) { return x; });
+  const std::vector<Real> bounds = cpu([](std::vector<Real> x) { return magnitudes(x); });
+  for (const Precision precision : kPrecisions) {
+    if (sizeof(Real) == sizeof(double) && precision != Precision::exact) continue;
+    CAPTURE(static_cast<int>(precision));
+    const UsePrecision use(precision);
+    const std::vector<Real> sharp =
+        cpu([&](const std::vector<Real>& x) { return rounded(x, precision); });
+    double largest = 1;
+    for (const Real value : sharp) largest = std::max(largest, std::fabs(double(value)));
+    const double u = rounding_of(precision), products = (1 + u) * (1 + u) - 1;
+
+    std::vector<Real> first;
+    for_each_schedule([&] {
+      const std::vector<Real> got = device();
+      if (first.empty()) first = got;
+      CHECK(std::memcmp(got.data(), first.data(), got.size() * sizeof(Real)) == 0);
+    });
+    REQUIRE(first.size() == exact.size());
+    double off_sharp = 0, off_exact = 0;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const double got = first[i];
+      const double sharp_error = std::fabs(got - double(sharp[i])) / largest;
+      const double exact_error = std::fabs(got - double(exact[i])) /
+                                 (products * double(bounds[i]) + sum_tolerance(terms) * largest);
+      // Not std::max: it drops a NaN.
+      if (!(sharp_error <= off_sharp)) off_sharp = sharp_error;
+      if (!(exact_error <= off_exact)) off_exact = exact_error;
+    }
+    CHECK(off_sharp <= sum_tolerance(terms));
+    CHECK(off_exact <= 1);
+  }
+}
+
+}  // namespace ink::test
