@@ -24,8 +24,8 @@ void train(TrainingState& state, const TrainingImages& images, const Schedule& s
     for (Index i = 0; i < batches; ++i) {
       const Tensor x0 = images.next(state.order, batch_size);
       const NoisedBatch batch = add_noise(schedule, x0, state.noise);
-      const Variable loss = simple_loss(eps_theta, batch);
-      monitor.after_batch(batch, loss);
+      const Variable loss = weighted_loss(schedule, state.settings.weight_limit, eps_theta, batch);
+      monitor.after_batch(batch);
       loss.backward(weight);
     }
     const Tensor gradient_norm = state.optimizer.step(state.plan.rate(), state.ema);

@@ -79,6 +79,14 @@ Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, con
   return signal * x0 + noise * eps;  // (FWD.4)
 }
 
+Tensor loss_weight(const Schedule& schedule, const Tensor& t, double limit) {
+  check(limit >= 1, "loss_weight", "expected a limit of at least 1, got {}", limit);
+  check_whole_numbers("loss_weight", "times", t, 1, schedule.T);
+  return per_image(schedule, t, 1, [limit](double alpha_bar) {
+    return std::min(1 / alpha_bar, limit);  // (DDPM.22)
+  });
+}
+
 Tensor predict_x0(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps) {
   check_time("predict_x0", schedule, t);
   const double alpha_bar = schedule.alpha_bar[static_cast<std::size_t>(t)];

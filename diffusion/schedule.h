@@ -30,6 +30,11 @@ struct Schedule {
 // (FWD.4)
 Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, const Tensor& eps);
 
+// The weight min(1 / alpha_bar_t, limit) of each image's t (n) in a loss of eps: at limit =
+// infinity the error of v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (Salimans & Ho, 2022).
+// (DDPM.22)
+Tensor loss_weight(const Schedule& schedule, const Tensor& t, double limit);
+
 // x_0 from x_t and the noise that is in it: the inverse of q_sample, one t for all. (POST.4)
 Tensor predict_x0(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps);
 // eps from x_t and x_0; t >= 1. (POST.6)

@@ -316,4 +316,40 @@ TEST_CASE("(DDPM.21) mistake: the noise of the last step as the target") {
 
 TEST_SUITE_END();
 
+TEST_CASE(
+    "(DDPM.22) the error of v is that of eps over alpha_bar; the loss weighs it up to a limit") {
+  const Index n = 64;
+  Random random(7);
+  const Tensor x0 = random.normal({n, 3});
+  const NoisedBatch batch = add_noise(paper(), x0, random);
+  const Tensor wrong = batch.eps + random.normal({n, 3});
+  const Network network = [&](const Tensor&, const Tensor&) { return Variable(wrong); };
+  const auto t = batch.t.to_vector(), eps = batch.eps.to_vector(), e = wrong.to_vector(),
+             image = x0.to_vector();
+
+  double sum = 0, plain = 0;
+  for (std::size_t i = 0; i < eps.size(); ++i) {
+    const double now = paper().alpha_bar[static_cast<std::size_t>(t[i / 3])];
+    const double signal = std::sqrt(now), noise = std::sqrt(1 - now);
+    const double error = double(e[i]) - double(eps[i]);
+    // v of the prediction, whose image follows from x_t, against the true one.
+    const double x = signal * double(image[i]) + noise * double(eps[i]);
+    const double guess = (x - noise * double(e[i])) / signal;
+    const double v = signal * double(eps[i]) - noise * double(image[i]);
+    const double v_guess = signal * double(e[i]) - noise * guess;
+    check_near((v_guess - v) * (v_guess - v), error * error / now,
+               1e-9 * error * error / now + 1e-12, "the squared error of v");
+    sum += std::min(1 / now, 5.) * error * error;
+    plain += error * error;
+  }
+  const auto count = static_cast<double>(eps.size());
+  const auto loss = [&](double limit) {
+    return static_cast<double>(weighted_loss(paper(), limit, network, batch).item());
+  };
+  check_near(loss(5), sum / count, 1e-5 * sum / count, "the weighted loss");
+  check_near(loss(1), plain / count, 1e-5 * plain / count, "at limit 1");
+  CHECK(loss(1) == static_cast<double>(simple_loss(network, batch).item()));
+  CHECK_THROWS_AS(loss(0.5), Error);
+}
+
 }  // namespace ink::test
