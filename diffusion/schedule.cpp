@@ -101,7 +101,7 @@ Tensor predict_eps(const Schedule& schedule, const Tensor& x_t, Index t, const T
   const double deviation = std::sqrt(1 - alpha_bar);
   return map(
       Blend{static_cast<Real>(1 / deviation), static_cast<Real>(-std::sqrt(alpha_bar) / deviation)},
-      x_t, x0);
+      x_t, x0);  // (POST.6)
 }
 
 Posterior q_posterior(const Schedule& schedule, const Tensor& x0, const Tensor& x_t, Index t) {
