@@ -3,9 +3,12 @@
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/support/machine.h"
+#include "apps/support/program.h"
 #include "bench/kernels.h"
 #include "bench/ops.h"
 #include "bench/peak.h"
@@ -32,53 +35,68 @@ double forward_flops(const UNetConfig& config) {
   return flops;
 }
 
-void bench_steps(const std::string& preset, Index batch, int runs, double peak) {
+// `peak`: what the device could do, in FLOP/s, where that is known.
+void bench_steps(const std::string& preset, Index batch, int runs, Device device,
+                 std::optional<double> peak) {
   const UNetConfig config = UNetConfig::preset(preset);
   const double flops = forward_flops(config);
-  bench::Trainer trainer(config, batch);
+  bench::Trainer trainer(config, batch, device);
   const auto print = [&](const char* name, Index images, double work, std::vector<double> seconds) {
     const double median = seconds[seconds.size() / 2];
-    fmt::print(
-        "{:<6} {:<26} {:>8.1f} ms median {:>8.1f} ms best {:>7.1f} GFLOP/s {:>4.0f} % of peak\n",
-        preset, fmt::format("{}, batch {}", name, images), 1e3 * median, 1e3 * seconds.front(),
-        work / median / 1e9, 100 * work / median / peak);
+    fmt::print("{:<6} {:<26} {:>8.2f} ms median {:>8.2f} ms best {:>9.1f} GFLOP/s{}\n", preset,
+               fmt::format("{}, batch {}", name, images), 1e3 * median, 1e3 * seconds.front(),
+               work / median / 1e9,
+               peak ? fmt::format(" {:>4.0f} % of peak", 100 * work / median / *peak) : "");
   };
   // The backward pass multiplies twice as much as the forward pass.
   print("training step", batch, 3 * flops * static_cast<double>(batch),
         bench::time_runs(runs, [&] { trainer.train(); }));
   print("sampling step", 64, 64 * flops, bench::time_runs(runs, [&] { trainer.sample(); }));
-  const AllocatorStats memory = allocator_stats(Device::cpu);
-  fmt::print("{:<6} {:<26} {:>8.1f} MiB of tensors, {:.1f} MiB resident\n", preset, "peak memory",
-             static_cast<double>(memory.peak_bytes_in_use) / 0x1p20, bench::peak_resident_mib());
+  if (device == Device::cuda) {
+    print("DDIM, 50 steps", 64, 50 * 64 * flops,
+          bench::time_runs(runs, [&] { trainer.sample_ddim(); }));
+  }
+  const AllocatorStats memory = allocator_stats(device);
+  fmt::print("{:<6} {:<26} {:>8.1f} MiB of tensors, {:.1f} MiB {}\n", preset, "peak memory",
+             static_cast<double>(memory.peak_bytes_in_use) / 0x1p20, bench::peak_mib(device),
+             device == Device::cuda ? "of the GPU's memory" : "resident");
 }
 
 int run(int argc, char** argv) {
   CLI::App app("Times the UNet's steps and every kernel.");
   std::string preset;
   Index batch = 128;
-  int threads = omp_get_max_threads(), runs = 10;
+  int runs = 10;
+  apps::MachineOptions machine;
+  machine.device = "cpu";
   bool serving = false, only_steps = false;
   app.add_option("--preset", preset,
                  "small, base or imagenet64 (default: the first two, one after the other)");
   app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
-  app.add_option("--threads", threads, "OpenMP threads")->check(CLI::Range(1, 1024));
   app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));
-  app.add_flag("--steps-only", only_steps, "leave out the kernels and the ops");
+  app.add_flag("--steps-only", only_steps, "leave out the kernels and the ops (on a GPU they are)");
   app.add_flag("--serve", serving, "perform single steps on request (for compare_torch.py)");
+  apps::add_machine_options(app, machine, "Machine");
   CLI11_PARSE(app, argc, argv);
-  omp_set_num_threads(threads);
+  apps::check_machine_options(machine);
+  const Device device = apps::set_up(machine);
 
   if (serving) {
-    bench::Trainer trainer(UNetConfig::preset(preset.empty() ? "small" : preset), batch);
+    bench::Trainer trainer(UNetConfig::preset(preset.empty() ? "small" : preset), batch, device);
     bench::serve(trainer);
     return 0;
   }
-  const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
-  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s\n\n", threads, peak / 1e9,
-             bandwidth / 1e9);
   const std::vector<std::string> both = {"small", "base"};
-  for (const std::string& name : preset.empty() ? both : std::vector{preset})
-    bench_steps(name, batch, runs, peak);
+  const std::vector<std::string> presets = preset.empty() ? both : std::vector{preset};
+  if (device == Device::cuda) {
+    fmt::print("{}\n\n", apps::describe_device(device));
+    for (const std::string& name : presets) bench_steps(name, batch, runs, device, {});
+    return 0;
+  }
+  const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
+  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s\n\n", omp_get_max_threads(),
+             peak / 1e9, bandwidth / 1e9);
+  for (const std::string& name : presets) bench_steps(name, batch, runs, device, peak);
   if (!only_steps) {
     fmt::print("\n");
     bench::bench_kernels(peak, bandwidth);

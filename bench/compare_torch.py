@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Times a training step and a sampling step of the presets against the same UNet in PyTorch.
 
-    make bench && python bench/compare_torch.py
+    make bench && python bench/compare_torch.py                  on the CPU
+    make bench && python bench/compare_torch.py --device cuda    on a GPU
 
 All sides are processes that do one step when asked (the protocol stands in torch_unet.py). They
-start from the same weights, must agree on the loss, and then take turns, so that a slow hour of a
-shared machine slows all of them. Of PyTorch's two memory layouts the faster one counts. Needs
-torch, diffusers and safetensors in the Python that runs this.
+start from the same weights and must agree on the loss. On the CPU they take turns, so that a slow
+hour of a shared machine slows all of them; on a GPU each has it to itself. Of PyTorch's two memory
+layouts the faster one counts. Needs torch, diffusers and safetensors in the Python that runs this.
+
+On a GPU like is held against like: TF32 against allow_tf32, exact against exact, bf16 against
+autocast. --compile adds torch.compile(mode="max-autotune"), which takes minutes for each table.
 """
 
 import argparse
@@ -21,7 +25,21 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-TOLERANCE = 1e-5  # of the loss, relative; float32 sums over 10^5 pixels differ by about 1e-6
+# Of the loss, relative. Float32 sums over 10^5 pixels differ by about 1e-6; factors of 11 and 8
+# significant bits are rounded by 5e-4 and 4e-3, which partly averages out.
+TOLERANCE = {"exact": 1e-5, "tf32": 1e-3, "bf16": 1e-2}
+# What PyTorch's convolutions are held against on a GPU: images, size, channels in and out, kernel.
+CONVOLUTIONS = [
+    (32, 64, 64, 64, 3),
+    (32, 32, 128, 128, 3),
+    (32, 16, 192, 192, 3),
+    (32, 8, 256, 256, 3),
+    (32, 64, 192, 64, 3),
+    (32, 32, 320, 128, 3),
+    (128, 28, 32, 32, 3),
+    (128, 14, 64, 64, 3),
+    (128, 7, 128, 128, 3),
+]
 PASSIVE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 
 
@@ -34,8 +52,8 @@ class Contender:
 
     def __init__(self, name, command, threads):
         self.name = name
-        self.seconds = {"train": [], "sample": []}
-        self.peak_rss_mib = self.start_rss_mib = float("nan")
+        self.seconds = {}
+        self.peak_mib = self.start_mib = self.loss = float("nan")
         self.errors = tempfile.TemporaryFile("w+")
         # The threads of a side that waits must sleep, not spin.
         environment = os.environ | PASSIVE | {"OMP_NUM_THREADS": str(threads)}
@@ -77,16 +95,17 @@ class Contender:
         lines = self.errors.read().strip().splitlines()
         return f"with status {status}" + (f": {lines[-1]}" if lines else "")
 
-    def step(self, kind):
+    def step(self, kind, counts):
         answer = self.ask(kind, "seconds")
-        self.peak_rss_mib = answer.get("peak_rss_mib", self.peak_rss_mib)
-        return answer["seconds"]
+        self.peak_mib = answer.get("peak_mib", self.peak_mib)
+        if counts:
+            self.seconds.setdefault(kind, []).append(answer["seconds"])
 
     def measure_start(self):
         """Resident memory before the first step: the program, its libraries and the model."""
         with contextlib.suppress(OSError, StopIteration):
             status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-            self.start_rss_mib = next(
+            self.start_mib = next(
                 int(s.split()[1]) / 1024 for s in status if s.startswith("VmRSS")
             )
 
@@ -94,6 +113,8 @@ class Contender:
         return 1e3 * statistic(self.seconds[kind])
 
     def close(self):
+        if self.process.stdout.closed:
+            return
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write("quit\n")
             self.process.stdin.close()
@@ -106,89 +127,145 @@ class Contender:
         self.errors.close()
 
 
-def start_contenders(options, preset):
-    common = [
-        "--serve",
-        "--preset",
-        preset,
-        "--batch",
-        str(options.batch),
-        "--threads",
-        str(options.threads),
-    ]
-    torch = [sys.executable, str(HERE / "torch_unet.py"), *common]
-    commands = {
-        "inkling": [str(options.binary.resolve()), *common],
+def commands(options, preset, batch, precision):
+    """What to start, by name: our program first, then PyTorch in two layouts."""
+    common = ["--serve", "--preset", preset, "--batch", str(batch)]
+    common += ["--threads", str(options.threads), "--device", options.device]
+    ours = {"exact": ["--precise"]}.get(precision, ["--precision", precision])
+    torch = [sys.executable, str(HERE / "torch_unet.py"), *common, "--precision", precision]
+    result = {
+        "inkling": [str(options.binary.resolve()), *common, *ours],
         "torch, NCHW": torch,
         "torch, channels_last": [*torch, "--layout", "channels_last"],
     }
     if options.compile:
-        commands["torch.compile, NCHW"] = [*torch, "--compile"]
-    return [Contender(name, command, options.threads) for name, command in commands.items()]
+        result["torch.compile, NCHW"] = [*torch, "--compile"]
+    return result
 
 
-def check_losses(contenders, folder):
-    """Gives all sides the same weights and inputs, and returns their losses."""
-    weights, inputs = folder / "weights.safetensors", folder / "inputs.safetensors"
-    peer = contenders[1]
-    peer.ask(f"save {weights}")
-    peer.ask(f"inputs {inputs}")
+@contextlib.contextmanager
+def started(name, command, options):
+    contender = Contender(name, command, options.threads)
+    try:
+        yield contender
+    finally:
+        contender.close()
+
+
+def write_inputs(options, preset, batch, folder):
+    """Weights and a batch, from which all sides start; on the CPU, to leave the GPU empty."""
+    command = [sys.executable, str(HERE / "torch_unet.py"), "--serve", "--preset", preset]
+    with started("torch", [*command, "--batch", str(batch)], options) as torch:
+        torch.ask(f"save {folder}/weights.safetensors")
+        torch.ask(f"inputs {folder}/inputs.safetensors")
+
+
+def prepare(contender, folder):
+    contender.ask(f"load {folder}/weights.safetensors")
+    contender.measure_start()
+    contender.loss = contender.ask(f"loss {folder}/inputs.safetensors", "loss")["loss"]
+
+
+def check_losses(contenders, tolerance):
+    ours, peer = contenders[0], contenders[1]
     for c in contenders:
-        c.ask(f"load {weights}")
-        c.measure_start()
-    losses = [c.ask(f"loss {inputs}", "loss")["loss"] for c in contenders]
-    for c, loss in zip(contenders, losses):
         # Written so that a NaN fails.
-        if not abs(loss - losses[1]) <= TOLERANCE * abs(losses[1]):
-            raise Failure(f"the losses differ: {c.name} {loss:.9g}, {peer.name} {losses[1]:.9g}")
-    return losses
+        if not abs(c.loss - peer.loss) <= tolerance * abs(peer.loss):
+            raise Failure(f"the losses differ: {c.name} {c.loss:.9g}, {peer.name} {peer.loss:.9g}")
+    gap = max(abs(c.loss / peer.loss - 1) for c in contenders)
+    print(f"same loss from the same weights: {ours.loss:.6f}, relative difference {gap:.1e}")
+
+
+KINDS = {
+    "cpu": {"train": "training step", "sample": "forward of 64"},
+    "cuda": {"train": "training step", "sample": "forward of 64", "ddim": "50 DDIM steps"},
+}
 
 
 def take_turns(contenders, options):
     for turn in range(options.warm_up + options.steps):
-        for kind in ("train", "sample"):
+        for kind in KINDS[options.device]:
             for c in contenders:
-                seconds = c.step(kind)
-                if turn >= options.warm_up:
-                    c.seconds[kind].append(seconds)
+                c.step(kind, counts=turn >= options.warm_up)
 
 
-def print_table(contenders, preset, options, losses):
-    steps = f"{options.steps} steps in turn after {options.warm_up} of warm-up"
-    print(f"\n{preset}, batch {options.batch}, {options.threads} threads, {steps}")
-    print(f"{'':24}{'training step, ms':>20}{'forward of 64, ms':>20}{'peak memory, MiB':>20}")
-    print(f"{'':24}{'median':>11}{'min':>9}{'median':>11}{'min':>9}{'total':>11}{'grown':>9}")
+def measure(options, preset, batch, precision, folder):
+    """The contenders, with their times: all at once on the CPU, one by one on a GPU."""
+    contenders = []
+    with contextlib.ExitStack() as stack:
+        for name, command in commands(options, preset, batch, precision).items():
+            contender = stack.enter_context(started(name, command, options))
+            contenders.append(contender)
+            prepare(contender, folder)
+            if options.device == "cuda":
+                take_turns([contender], options)
+                contender.close()
+        if options.device == "cpu":
+            take_turns(contenders, options)
+    return contenders
+
+
+def print_table(contenders, preset, batch, precision, options):
+    kinds = KINDS[options.device]
+    where = f"{options.threads} threads" if options.device == "cpu" else precision
+    turns = "in turn " if options.device == "cpu" else ""
+    steps = f"{options.steps} steps {turns}after {options.warm_up} of warm-up"
+    print(f"\n{preset}, batch {batch}, {where}, {steps}")
+    print(" " * 24 + "".join(f"{name + ', ms':>20}" for name in kinds.values()), end="")
+    print(f"{'peak memory, MiB':>20}")
+    print(" " * 24 + f"{'median':>11}{'min':>9}" * len(kinds), end="")
+    print(f"{'total':>11}" + (f"{'grown':>9}" if options.device == "cpu" else ""))
     for c in contenders:
-        times = [c.milliseconds(kind, f) for kind in c.seconds for f in (statistics.median, min)]
-        memory = [c.peak_rss_mib, c.peak_rss_mib - c.start_rss_mib]
-        print(
-            f"{c.name:24}" + "".join(f"{a:11.1f}{b:9.1f}" for a, b in zip(times[::2], times[1::2])),
-            end="",
-        )
-        print(f"{memory[0]:11.0f}{memory[1]:9.0f}")
+        times = [
+            f"{c.milliseconds(kind, statistics.median):11.2f}{c.milliseconds(kind, min):9.2f}"
+            for kind in kinds
+        ]
+        grown = f"{c.peak_mib - c.start_mib:9.0f}" if options.device == "cpu" else ""
+        print(f"{c.name:24}" + "".join(times) + f"{c.peak_mib:11.0f}{grown}")
     ours, peers = contenders[0], [c for c in contenders[1:] if "compile" not in c.name]
     compiled = [c for c in contenders if "compile" in c.name]
     for label, group in (("torch / inkling", peers), ("torch.compile / inkling", compiled)):
         if group:
             ratios = [
                 min(c.milliseconds(kind, f) for c in group) / ours.milliseconds(kind, f)
-                for kind in ours.seconds
+                for kind in kinds
                 for f in (statistics.median, min)
             ]
-            print(f"{label:24}{ratios[0]:11.2f}{ratios[1]:9.2f}{ratios[2]:11.2f}{ratios[3]:9.2f}")
-    gap = max(abs(loss / losses[1] - 1) for loss in losses)
-    print(f"same loss from the same weights: {losses[0]:.6f}, relative difference {gap:.1e}")
+            cells = zip(ratios[::2], ratios[1::2])
+            print(f"{label:24}" + "".join(f"{a:11.2f}{b:9.2f}" for a, b in cells))
 
 
-def compare(preset, options):
-    with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        contenders = start_contenders(options, preset)
-        for c in contenders:
-            stack.callback(c.close)
-        losses = check_losses(contenders, folder)
-        take_turns(contenders, options)
-        print_table(contenders, preset, options, losses)
+def compare(options, preset, batch, precision):
+    with tempfile.TemporaryDirectory() as folder:
+        write_inputs(options, preset, batch, folder)
+        contenders = measure(options, preset, batch, precision, folder)
+        print_table(contenders, preset, batch, precision, options)
+        check_losses(contenders, TOLERANCE[precision])
+
+
+def compare_convolutions(options, precision):
+    """Ours against cuDNN, of whose layouts the faster one counts."""
+    passes = ("forward", "data", "weight")
+    times = {}
+    sides = commands(options, "small", 1, precision)
+    for name in ("inkling", "torch, NCHW", "torch, channels_last"):
+        with started(name, sides[name], options) as contender:
+            for shape in CONVOLUTIONS:
+                request = "conv " + " ".join(map(str, shape))
+                times[name, shape] = contender.ask(request, "forward")
+    print(f"\nconvolutions, {precision}: TFLOP/s of ours (and of cuDNN), and their ratio")
+    print(" " * 34 + "".join(f"{name:>26}" for name in ("forward", "dx", "dw and db")))
+    for shape in CONVOLUTIONS:
+        n, size, c_in, c_out, kernel = shape
+        flop = 2 * n * size**2 * c_in * c_out * kernel**2
+        cells = ""
+        for kind in passes:
+            ours = times["inkling", shape][kind]
+            peer = min(times[name, shape][kind] for name in ("torch, NCHW", "torch, channels_last"))
+            rates = f"{flop / ours / 1e12:.1f} ({flop / peer / 1e12:.1f})"
+            cells += f"{rates:>18}{peer / ours:8.2f}"
+        name = f"{kernel}x{kernel} {c_in} to {c_out}, {n} x {size}x{size}"
+        print(f"{name:34}{cells}")
 
 
 def cpu_name():
@@ -200,14 +277,47 @@ def cpu_name():
 
 
 def print_machine(options):
-    peer = Contender(
-        "torch", [sys.executable, str(HERE / "torch_unet.py"), "--serve"], options.threads
-    )
-    try:
+    command = [sys.executable, str(HERE / "torch_unet.py"), "--serve", "--device", options.device]
+    with started("torch", command, options) as peer:
         about = peer.ask("about", "torch")
-    finally:
-        peer.close()
-    print(f"torch {about['torch']}, diffusers {about['diffusers']}; {cpu_name()}, float32")
+    machine = f"{cpu_name()}, float32"
+    if options.device == "cuda":
+        driver = subprocess.run(
+            ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split()
+        version = driver[0] if driver else "unknown"
+        machine = f"{about['gpu']}, driver {version}, cuDNN {about['cudnn']}"
+    print(f"torch {about['torch']}, diffusers {about['diffusers']}; {machine}", flush=True)
+
+
+def run(options):
+    """Every table that was asked for; what cannot be measured is said, and the rest goes on."""
+    presets = {"both": ("small", "base"), "all": ("base", "small", "imagenet64")}
+    batches = {"imagenet64": 32}
+    failures = 0
+    tables = [
+        lambda p=p, precision=precision: compare(
+            options, p, options.batch or batches.get(p, 128), precision
+        )
+        for precision in options.precision
+        for p in presets.get(options.preset, (options.preset,))
+    ]
+    if options.device == "cuda":
+        tables += [
+            lambda precision=precision: compare_convolutions(options, precision)
+            for precision in options.precision
+        ]
+    for table in tables:
+        try:
+            table()
+        except Failure as failure:
+            failures += 1
+            print(f"compare_torch: {failure}", file=sys.stderr)
+        sys.stdout.flush()
+    return 1 if failures else 0
 
 
 def main():
@@ -216,27 +326,42 @@ def main():
     )
     build = HERE.parent / "build" / "bench_inkling"
     parser.add_argument("--binary", type=pathlib.Path, default=build, help="our bench program")
-    parser.add_argument("--preset", choices=("small", "base", "both", "imagenet64"), default="both")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--preset",
+        choices=("small", "base", "both", "imagenet64", "all"),
+        help="default: both on the CPU, all on a GPU",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("exact", "tf32", "bf16"),
+        nargs="+",
+        help="of products on a GPU (default: all three)",
+    )
+    parser.add_argument("--batch", type=int, help="default: 128, and 32 for imagenet64")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10, help="measured steps per side, at least 1")
     parser.add_argument("--warm-up", type=int, default=3, help="steps per side before those")
     parser.add_argument("--compile", action="store_true", help="also time torch.compile (minutes)")
     options = parser.parse_args()
-    if min(options.batch, options.threads, options.steps) < 1 or options.warm_up < 0:
+    counts = [options.threads, options.steps] + ([] if options.batch is None else [options.batch])
+    if min(counts) < 1 or options.warm_up < 0:
         parser.error("--batch, --threads and --steps must be at least 1, --warm-up at least 0")
+    if options.device == "cpu" and options.precision not in (None, ["exact"]):
+        parser.error("--precision is for --device cuda: the CPU computes in float32")
+    on_gpu = options.device == "cuda"
+    options.preset = options.preset or ("all" if on_gpu else "both")
+    options.precision = options.precision or (["tf32", "exact", "bf16"] if on_gpu else ["exact"])
     try:
         if not options.binary.is_file():
             raise Failure(f"{options.binary} does not exist: build it with `make bench`")
         print_machine(options)
-        for preset in ("small", "base") if options.preset == "both" else (options.preset,):
-            compare(preset, options)
+        return run(options)
     except Failure as failure:
         print(f"compare_torch: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,4 +12,7 @@ void serve(Trainer& trainer);
 // The most memory this process ever had resident, in MiB; NaN where the system does not tell.
 double peak_resident_mib();
 
+// The most memory that the work took, in MiB: of the GPU, or what was resident.
+double peak_mib(Device device);
+
 }  // namespace ink::bench

@@ -7,9 +7,9 @@ namespace ink::cuda {
 // ---- the graph -------------------------------------------------------------------------------
 
 Graph::~Graph() {
-  if (executable_ != nullptr) {
-    (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable_));
-  }
+  if (executable_ == nullptr) return;
+  (void)cudaStreamSynchronize(stream());  // it may still be at work
+  (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(executable_));
 }
 
 void Graph::begin() {

@@ -49,6 +49,7 @@ class StepRecording {
       inputs_ = std::make_shared<cuda::Inputs>(elements * sizeof(Real));
       graph_ = std::make_shared<cuda::Graph>();
       bytes_ = 0;
+      values_.clear();
       to_ = static_cast<unsigned char*>(inputs_->next());
       reserve_.open();
       open_ = true;

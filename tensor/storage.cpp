@@ -61,7 +61,7 @@ class CachingAllocator {
     const std::lock_guard lock(mutex_);
     check(open_ == nullptr, "allocate", "another reserve of memory is open already");
     open_ = reserve;
-    reserved_[reserve] = std::exchange(free_, {});
+    move_blocks(free_, reserved_[reserve]);
   }
 
   void close(const MemoryReserve* reserve) {
@@ -81,9 +81,7 @@ class CachingAllocator {
     close(reserve);
     const std::lock_guard lock(mutex_);
     std::erase_if(owner_, [reserve](const auto& entry) { return entry.second == reserve; });
-    for (const auto& [size, blocks] : reserved_[reserve]) {
-      free_[size].insert(free_[size].end(), blocks.begin(), blocks.end());
-    }
+    move_blocks(reserved_[reserve], free_);
     reserved_.erase(reserve);
   }
 
@@ -103,6 +101,15 @@ class CachingAllocator {
   }
 
  private:
+  using Blocks = std::map<std::size_t, std::vector<void*>>;  // by size
+
+  static void move_blocks(Blocks& from, Blocks& to) {
+    for (const auto& [size, blocks] : from) {
+      to[size].insert(to[size].end(), blocks.begin(), blocks.end());
+    }
+    from.clear();
+  }
+
   // Rounds up to one of four steps between neighbouring powers of two: at most 25 % is wasted, and
   // tensors of nearly equal size share their blocks.
   static std::size_t size_class(std::size_t bytes) {
@@ -147,7 +154,6 @@ class CachingAllocator {
 
   Device device_;
   std::mutex mutex_;
-  using Blocks = std::map<std::size_t, std::vector<void*>>;  // by size
   Blocks free_;
   // Of reserves: what is free in each, and whose block this is.
   std::unordered_map<const MemoryReserve*, Blocks> reserved_;

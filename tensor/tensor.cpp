@@ -174,7 +174,19 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::to(Device device) const {
-  return device == this->device() ? *this : from(to_vector(), shape_, device);
+  if (device == this->device()) return *this;
+  check_not_recording("to", Device::cuda, "give it the values through varying_tensor()");
+  const Tensor compact = contiguous();
+  Tensor result(shape_, device);
+  const auto bytes = static_cast<std::size_t>(count()) * sizeof(Real);
+  void* const to = result.mutable_data();
+  const void* const from = compact.data();
+  if (device == Device::cpu) {
+    on<cpu::copy_to_host, cuda::copy_to_host>(this->device(), to, from, bytes);
+  } else {
+    on<cpu::copy_from_host, cuda::copy_from_host>(device, to, from, bytes);
+  }
+  return result;
 }
 
 void Tensor::copy_(const Tensor& source) {

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/support/checkpoint.h"
+#include "apps/support/loss_meter.h"
 #include "apps/support/training_data.h"
+#include "tensor/graph.h"
 #include "tensor/ops.h"
 #include "tests/test_apps_support.h"
 
@@ -20,33 +22,46 @@ Settings tiny_settings() {
   return new_settings(train_options({"--batch", "7", "--data", "x"}), "tiny");
 }
 
-// A run of 20 steps on the tiny images, in memory.
+// A run of 20 steps on the tiny images, in memory; its step is that of train_mnist.
 struct TinyRun {
-  explicit TinyRun(const UNetConfig& config = two_level_config(), const std::string& data = "tiny")
-      : state(tiny_settings(), config, data, images.count(), Device::cpu) {
+  explicit TinyRun(const UNetConfig& config = two_level_config(), const std::string& data = "tiny",
+                   Device device = Device::cpu)
+      : batches(images, device),
+        state(tiny_settings(), config, data, images.count(), device),
+        meter(device),
+        step(device, [this] { one_step(); }) {
     state.plan = RunPlan::in_steps(20, state.settings);
   }
 
+  void one_step() {
+    state.model.parameters.zero_gradients();
+    const Tensor x0 = batches.next(state.order, state.settings.batch);
+    const NoisedBatch batch = add_noise(schedule, x0, state.noise);
+    const Variable loss = simple_loss(eps_theta, batch);
+    meter.add(batch, loss);
+    loss.backward();
+    meter.close_step(state.optimizer.step(state.plan.rate(), state.ema));
+  }
+
   void train(Index steps) {
-    const Network eps_theta = [this](const Tensor& x_t, const Tensor& t) {
-      return state.model.unet(x_t, t);
-    };
     for (Index i = 0; i < steps; ++i, ++state.step) {
-      state.model.parameters.zero_gradients();
-      const Tensor x0 = images.batch(state.order.next(state.settings.batch));
-      const NoisedBatch batch = add_noise(schedule, x0, state.noise);
-      const Variable loss = simple_loss(eps_theta, batch);
-      loss.backward();
-      state.optimizer.step(state.plan.rate(), state.ema);
-      state.history.add_step(loss.item(), batch.t.to_vector(),
-                             std::vector<Real>(static_cast<std::size_t>(batch.t.count()), 1),
-                             schedule.T);
+      step();
+      meter.request();
+    }
+    while (meter.pending() > 0) {
+      const LossMeter::Reading reading = meter.take();
+      state.history.add_step(reading.loss, reading.times, reading.image_losses, schedule.T);
     }
   }
 
   ImageSet images = tiny_images();
+  TrainingImages batches;
   Schedule schedule = Schedule::linear();
   TrainingState state;
+  LossMeter meter;
+  Network eps_theta =
+      meter.watch([this](const Tensor& x_t, const Tensor& t) { return state.model.unet(x_t, t); });
+  Repeated step;
 };
 
 // Every tensor and text of two files is the same, bit for bit.
@@ -111,6 +126,40 @@ TEST_SUITE("apps training") {
       check_same(folder / "whole" / "checkpoint" / file, folder / "both" / "checkpoint" / file);
       CHECK(slurp(folder / "whole" / "checkpoint" / file) ==
             slurp(folder / "both" / "checkpoint" / file));
+    }
+  }
+
+  TEST_CASE("on a GPU a resumed run has the same bits, with graphs or without") {
+    if constexpr (kCuda) {
+      UNetConfig config = two_level_config();
+      config.block_channels = {4, 8};
+      const TemporaryDirectory folder;
+      // Five steps: two as they are, three as a graph. Or three and two, or none as a graph.
+      const auto save = [&](TinyRun& run, const char* name) {
+        fs::create_directories(folder / name / "checkpoint");
+        run.state.save(folder / name / "checkpoint");
+      };
+      const auto fresh = [&] { return TinyRun(config, "tiny", Device::cuda); };
+      TinyRun whole = fresh();
+      whole.train(5);
+      CHECK(whole.step.is_recorded());
+      save(whole, "whole");
+      TinyRun half = fresh();
+      half.train(3);
+      save(half, "half");
+      TinyRun both = fresh();
+      both.state.restore(read_saved_run(folder / "half"));
+      both.train(2);
+      save(both, "both");
+      use_graphs(false);
+      TinyRun plain = fresh();
+      plain.train(5);
+      use_graphs(true);
+      save(plain, "plain");
+      for (const char* const other : {"both", "plain"}) {
+        check_same(folder / "whole" / "checkpoint" / kTrainingFile,
+                   folder / other / "checkpoint" / kTrainingFile);
+      }
     }
   }
 

@@ -205,7 +205,8 @@ TEST_CASE("(OPT.7) clipping shortens the gradient and keeps its direction") {
     Parameters parameters = parameters_at(full(0));
     parameters.gradients().copy_(g);
     AdamW optimizer(parameters, {.max_gradient_norm = static_cast<Real>(limit)});
-    check_near(optimizer.step(1).item(), norm(g), rounding(kCount) * norm(g), "norm before clipping");
+    check_near(optimizer.step(1).item(), norm(g), rounding(kCount) * norm(g),
+               "norm before clipping");
     const double scale = std::min(1.0, limit / (norm(g) + 1e-6));
     const Tensor clipped = optimizer.moment1() / (1 - Real(0.9));
     check_close(clipped, g * static_cast<Real>(scale), rounding(16), "clipped");

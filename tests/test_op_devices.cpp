@@ -2,6 +2,7 @@
 // is fenced; the kernels run under every schedule of the emulator.
 #include "tensor/ops.h"
 #include "tests/support/op_checks.h"
+#include "tests/support/precision.h"
 #include "tests/support/schedules.h"
 
 namespace ink::test {
@@ -27,6 +28,7 @@ void check_agreement(const OpCase& c, const Result& cuda, const Result& cpu) {
 
 TEST_CASE("op table: CUDA equals the CPU, with the same bits under every schedule") {
   if constexpr (kCuda) {
+    const WithPrecision exact(cuda::Precision::exact);
     for_each_case([](const OpRow& row, const OpCase& c) {
       const Result first = on_cuda(row, c);
       check_agreement(c, first, differentiate(c, make_inputs(row, c)));

@@ -11,8 +11,7 @@
 namespace ink::apps {
 
 struct SampleOptions {
-  std::string device = "auto";
-  bool graph = true;                      // on a GPU, repeat the network as a CUDA graph
+  MachineOptions machine;
   std::optional<std::string> checkpoint;  // default: the run in runs/ that was written to last
   Index count = 64;
   Sampler sampler;
