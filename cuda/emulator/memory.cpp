@@ -32,7 +32,7 @@ class Arena {
     void* memory =
         ::mmap(nullptr, kArenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::abort();
-    begin_ = top_ = static_cast<std::byte*>(memory);
+    begin_ = static_cast<std::byte*>(memory);
     free_[begin_] = kArenaBytes;
   }
 
@@ -46,19 +46,16 @@ class Arena {
     const auto [first, size] = *hole;
     free_.erase(hole);
     if (size > whole) free_[first + whole] = size - whole;
-    if (open_ > 0 && first + whole > top_) {
-      ::mprotect(top_of_pages(), page_up(first + whole) - top_of_pages(), PROT_READ | PROT_WRITE);
-    }
-    top_ = std::max(top_, first + whole);
     std::byte* const block = first + kFence;
     blocks_[block] = bytes;
     used_ += rounded(bytes);
-    open();
+    protect(first, first + whole, PROT_READ | PROT_WRITE);
     sanitizer::unpoison(first, whole);
     std::memset(first, kPattern, whole);
     sanitizer::poison(first, kFence);
     sanitizer::poison(block + bytes, whole - kFence - bytes);
-    close();
+    protect(first, first + whole, PROT_NONE);
+    watch_accesses();
     return block;
   }
 
@@ -70,11 +67,17 @@ class Arena {
     used_ -= rounded(bytes);
     const std::size_t whole = rounded(bytes) + 2 * kFence;
     // Nobody may read what was given back.
-    open();
+    std::byte* const first = block - kFence;
+    protect(first, first + whole, PROT_READ | PROT_WRITE);
     std::memset(block, kPattern, bytes);
-    sanitizer::poison(block - kFence, whole);
-    close();
-    give_back(block - kFence, whole);
+    sanitizer::poison(first, whole);
+    protect(first, first + whole, PROT_NONE);
+    std::byte* const top = used_end();
+    give_back(first, whole);
+    // The pages behind the last block go back to the system.
+    if (std::byte* const kept = page_up(used_end()); kept < page_up(top)) {
+      ::madvise(kept, static_cast<std::size_t>(page_up(top) - kept), MADV_DONTNEED);
+    }
     return true;
   }
 
@@ -116,11 +119,11 @@ class Arena {
   }
 
   void open() {
-    if (open_++ == 0) protect(PROT_READ | PROT_WRITE);
+    if (open_++ == 0) protect(begin_, used_end(), PROT_READ | PROT_WRITE);
   }
   void close() {
     if (--open_ > 0) return;
-    protect(PROT_NONE);
+    protect(begin_, used_end(), PROT_NONE);
     watch_accesses();
   }
 
@@ -128,16 +131,22 @@ class Arena {
   std::size_t used_ = 0;
 
  private:
+  static std::size_t page_bytes() {
+    static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return bytes;
+  }
   std::byte* page_up(std::byte* at) const {
-    static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t page = page_bytes();
     return begin_ + (static_cast<std::size_t>(at - begin_) + page - 1) / page * page;
   }
-  std::byte* top_of_pages() const { return page_up(top_); }
-  void protect(int rights) {
-    if (top_ != begin_) {
-      ::mprotect(begin_, static_cast<std::size_t>(top_of_pages() - begin_), rights);
-    }
+  // Sets what may be done with the pages of [first, last). Only between launches.
+  void protect(std::byte* first, std::byte* last, int rights) const {
+    std::byte* const page =
+        begin_ + static_cast<std::size_t>(first - begin_) / page_bytes() * page_bytes();
+    if (first < last) ::mprotect(page, static_cast<std::size_t>(page_up(last) - page), rights);
   }
+  // Behind the last block there is one hole.
+  std::byte* used_end() const { return free_.rbegin()->first; }
   void give_back(std::byte* first, std::size_t size) {
     auto next = free_.lower_bound(first);
     if (next != free_.end() && first + size == next->first) {
@@ -155,7 +164,6 @@ class Arena {
   }
 
   std::byte* begin_ = nullptr;
-  std::byte* top_ = nullptr;  // nothing was ever allocated from here on
   int open_ = 0;
   std::map<std::byte*, std::size_t> free_;
   std::map<std::byte*, std::size_t> blocks_;
