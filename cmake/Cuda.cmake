@@ -4,8 +4,8 @@ include(CheckLanguage)
 
 set(INK_CUDA_ARCH "" CACHE STRING "Compile the kernels for this chip (75, 86, ...); empty: the one at hand, else 80 and later")
 # What nvcc needs to know beside the chip (CMake before 3.26 cannot ask it for C++20). No fast math: NaN, infinities and
-# roundings are as on the CPU.
-set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3)
+# roundings are as on the CPU. (177: the tables of instances, which nobody names but [[gnu::used]] keeps.)
+set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3 --diag-suppress=177)
 
 file(GLOB INK_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cu)
 # The rungs of the ladder of chapter 11.
