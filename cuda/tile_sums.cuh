@@ -92,15 +92,16 @@ struct Tf32 {
     std::uint32_t first[2], second[2];
   };
 
+  // (Real is float wherever this runs.)
+  __device__ static std::uint32_t rounded(Real x) { return round_to_tf32(static_cast<float>(x)); }
+
   __device__ static Left left(const Quad& row, const Quad& row8) {
-    return {{round_to_tf32(row.v[0]), round_to_tf32(row8.v[0]), round_to_tf32(row.v[1]),
-             round_to_tf32(row8.v[1])},
-            {round_to_tf32(row.v[2]), round_to_tf32(row8.v[2]), round_to_tf32(row.v[3]),
-             round_to_tf32(row8.v[3])}};
+    return {{rounded(row.v[0]), rounded(row8.v[0]), rounded(row.v[1]), rounded(row8.v[1])},
+            {rounded(row.v[2]), rounded(row8.v[2]), rounded(row.v[3]), rounded(row8.v[3])}};
   }
   __device__ static Right right(const Quad& column) {
-    return {{round_to_tf32(column.v[0]), round_to_tf32(column.v[1])},
-            {round_to_tf32(column.v[2]), round_to_tf32(column.v[3])}};
+    return {{rounded(column.v[0]), rounded(column.v[1])},
+            {rounded(column.v[2]), rounded(column.v[3])}};
   }
   __device__ static void multiply_add(float (&sum)[4], const Left& a, const Right& b) {
     mma_m16n8k8_tf32(sum, a.first, b.first);
@@ -119,12 +120,16 @@ struct Bf16 {
     std::uint32_t pairs[2];
   };
 
+  __device__ static std::uint32_t pair(Real low, Real high) {
+    return pack_bf16(static_cast<float>(low), static_cast<float>(high));
+  }
+
   __device__ static Left left(const Quad& row, const Quad& row8) {
-    return {{pack_bf16(row.v[0], row.v[1]), pack_bf16(row8.v[0], row8.v[1]),
-             pack_bf16(row.v[2], row.v[3]), pack_bf16(row8.v[2], row8.v[3])}};
+    return {{pair(row.v[0], row.v[1]), pair(row8.v[0], row8.v[1]), pair(row.v[2], row.v[3]),
+             pair(row8.v[2], row8.v[3])}};
   }
   __device__ static Right right(const Quad& column) {
-    return {{pack_bf16(column.v[0], column.v[1]), pack_bf16(column.v[2], column.v[3])}};
+    return {{pair(column.v[0], column.v[1]), pair(column.v[2], column.v[3])}};
   }
   __device__ static void multiply_add(float (&sum)[4], const Left& a, const Right& b) {
     mma_m16n8k16_bf16(sum, a.pairs, b.pairs);
