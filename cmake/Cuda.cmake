@@ -4,7 +4,7 @@ include(CheckLanguage)
 
 set(INK_CUDA_ARCH "" CACHE STRING "Compile the kernels for this chip (75, 86, ...); empty: the one at hand, else 80 and later")
 # What nvcc needs to know beside the chip. No fast math: NaN, infinities and roundings are as on the CPU.
-set(INK_NVCC_FLAGS --expt-relaxed-constexpr -O3)
+set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3)
 
 file(GLOB INK_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cu)
 
@@ -73,8 +73,7 @@ endif()
 # machine without a driver, and can say so.
 function(ink_add_cuda_kernels name real)
   add_library(${name} STATIC ${INK_CUDA_SOURCES})
-  set_target_properties(${name} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF
-                        CUDA_RUNTIME_LIBRARY Static POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY Static POSITION_INDEPENDENT_CODE ON)
   target_compile_definitions(${name} PUBLIC INK_REAL=${real})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${INK_NVCC_FLAGS} -Xcompiler=-Wall,-Wextra
@@ -109,7 +108,7 @@ function(ink_add_all_archs)
     endif()
     add_custom_command(
       OUTPUT ${folder}/${stem}.log
-      COMMAND ${CMAKE_CUDA_COMPILER} -std=c++20 ${INK_NVCC_FLAGS} ${options} ${targets} -Xptxas=-v -DINK_REAL=float
+      COMMAND ${CMAKE_CUDA_COMPILER} ${INK_NVCC_FLAGS} ${options} ${targets} -Xptxas=-v -DINK_REAL=float
               -I${PROJECT_SOURCE_DIR} -c ${source} -o ${folder}/${stem}.o > ${folder}/${stem}.part 2>&1
               || (cat ${folder}/${stem}.part && false)
       COMMAND ${CMAKE_COMMAND} -E rename ${folder}/${stem}.part ${folder}/${stem}.log
