@@ -36,7 +36,7 @@ TEST_SUITE("cuda graph") {
   }
 
   TEST_CASE("an abandoned recording leaves the stream as it was") {
-    OnDevice y({1});
+    OnDevice y(std::vector<Real>{1});
     cuda::Graph graph;
     graph.begin();
     cuda::fill(y.data(), 5, 1);
