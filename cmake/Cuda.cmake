@@ -7,6 +7,8 @@ set(INK_CUDA_ARCH "" CACHE STRING "Compile the kernels for this chip (75, 86, ..
 set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3)
 
 file(GLOB INK_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cu)
+# The rungs of the ladder of chapter 11.
+file(GLOB INK_GPU_LADDER CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/ladder/gpu/*.cu)
 
 # Finds nvcc: INK_NVCC_VERSION, or INK_CUDA_REASON that says why there is none.
 macro(ink_find_nvcc)
@@ -69,10 +71,10 @@ elseif(INK_CUDA STREQUAL "ON")
   message(FATAL_ERROR "INK_CUDA=ON, but: ${INK_CUDA_REASON}")
 endif()
 
-# Adds the library `name` of the kernels for a GPU. The runtime is linked statically, so that the programs start on a
-# machine without a driver, and can say so.
+# Adds the library `name` of kernels for a GPU, from the given sources. The runtime is linked statically, so that the
+# programs start on a machine without a driver, and can say so.
 function(ink_add_cuda_kernels name real)
-  add_library(${name} STATIC ${INK_CUDA_SOURCES})
+  add_library(${name} STATIC ${ARGN})
   set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY Static POSITION_INDEPENDENT_CODE ON)
   target_compile_definitions(${name} PUBLIC INK_REAL=${real})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})

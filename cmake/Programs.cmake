@@ -55,6 +55,12 @@ endfunction()
 ink_add_ladder(inkling_ladder inkling_core)
 ink_add_program(ladder inkling_ladder bench/ladder/main.cpp bench/peak.cpp)
 
+# That of chapter 11.
+if(INK_WITH_CUDA)
+  ink_add_cuda_kernels(inkling_gpu_ladder ${INK_REAL} ${INK_GPU_LADDER})
+  ink_add_program(gpu_ladder inkling_gpu_ladder bench/ladder/gpu/main.cpp)
+endif()
+
 if(INK_BENCHES)
   ink_add_program(bench_inkling inkling_op_table ${INK_BENCHES})
 endif()

@@ -104,7 +104,8 @@ endif()
 # The same tests, with the kernels on the GPU. Without one they are skipped.
 if(INK_WITH_CUDA AND INK_REAL IN_LIST INK_TEST_REALS)
   add_executable(tests_gpu tests/gpu/main.cpp ${INK_CUDA_TESTS})
-  target_link_libraries(tests_gpu PRIVATE inkling_tests_${INK_REAL} $<TARGET_OBJECTS:inkling_tests_${INK_REAL}> inkling_cuda)
+  target_link_libraries(tests_gpu PRIVATE inkling_tests_${INK_REAL} $<TARGET_OBJECTS:inkling_tests_${INK_REAL}>
+                        inkling_gpu_ladder inkling_cuda)
   add_dependencies(tests tests_gpu)
   add_test(NAME gpu/${INK_REAL} COMMAND tests_gpu)
   set_tests_properties(gpu/${INK_REAL} PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77 ENVIRONMENT "${INK_TEST_ENVIRONMENT}")

@@ -29,7 +29,7 @@ struct BackwardWeightProducts {
                 dy.columns,
                 chunk * depth,
                 min(x.lines, (chunk + 1) * depth)};
-    product.output.data += Index(chunk) * x.columns * dy.columns;
+    product.output.index = chunk;
     return product;
   }
 };

@@ -14,7 +14,7 @@ struct GemmProducts {
 
   MatrixView a, b;  // of the first matrices
   OutputRows c;
-  Index stride_a, stride_b, stride_c;
+  Index stride_a, stride_b;
   int m, n, k;
   int depth;
   Divisor chunks;
@@ -25,8 +25,7 @@ struct GemmProducts {
         product{{a}, {b}, c, m, n, chunk * depth, min(k, (chunk + 1) * depth)};
     product.left.view.data += matrix * stride_a;
     product.right.view.data += matrix * stride_b;
-    product.output.data += index * stride_c;
-    if (c.residual != nullptr) product.output.residual += index * stride_c;
+    product.output.index = index;
     return product;
   }
 };
@@ -45,7 +44,6 @@ MatrixView strided(const Real* data, Index rows, Index k, Along along) {
 
 struct Task {
   OutputRows c;
-  Index stride_c;  // from one chunk's result to the next
   const Real *a, *b;
   Chunks cut;
   GemmSizes sizes;
@@ -54,9 +52,9 @@ struct Task {
 template <Along kLeft, Along kRight, int kWidth>
 void multiply_views(const Task& t, const MatrixView& a, const MatrixView& b) {
   const GemmSizes& s = t.sizes;
-  multiply(GemmProducts<kLeft, kRight, kWidth>{a, b, t.c, s.stride_a, s.stride_b, t.stride_c,
-                                               narrow(s.m), narrow(s.n), narrow(s.k),
-                                               narrow(t.cut.depth), Divisor(t.cut.count)},
+  multiply(GemmProducts<kLeft, kRight, kWidth>{a, b, t.c, s.stride_a, s.stride_b, narrow(s.m),
+                                               narrow(s.n), narrow(s.k), narrow(t.cut.depth),
+                                               Divisor(t.cut.count)},
            s.m, s.n, s.batch * t.cut.count);
 }
 template <Along kLeft, Along kRight>
@@ -91,20 +89,20 @@ void multiply_task(const Task& t) {
 // (MM.1)
 void gemm(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue, const GemmSizes& s) {
   const Chunks cut = cut_sum(s.m, s.n, s.k, s.batch);
-  const bool rows_aligned = s.n % 4 == 0;
+  OutputRows to{.data = c, .n = narrow(s.n), .aligned = s.n % 4 == 0};
   if (cut.count == 1) {
-    const bool all_aligned = rows_aligned && s.stride_c % 4 == 0 && aligned(c, epilogue.residual);
-    multiply_task({{c, narrow(s.n), all_aligned, epilogue.bias, nullptr, epilogue.residual},
-                   s.stride_c,
-                   a,
-                   b,
-                   cut,
-                   s});
+    to.aligned = to.aligned && s.stride_c % 4 == 0 && aligned(c, epilogue.residual);
+    to.bias = epilogue.bias;
+    to.residual = epilogue.residual;
+    to.stride = s.stride_c;
+    multiply_task({to, a, b, cut, s});
     return;
   }
   const Index count = s.m * s.n;
   const Scratch<Real> partial(s.batch * cut.count * count);
-  multiply_task({{partial.data(), narrow(s.n), rows_aligned}, count, a, b, cut, s});
+  to.data = partial.data();
+  to.stride = count;
+  multiply_task({to, a, b, cut, s});
   add_chunks(c, {partial.data(), s.batch, cut.count, count, s.stride_c, s.n, epilogue.bias,
                  epilogue.residual});
 }

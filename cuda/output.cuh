@@ -45,6 +45,8 @@ struct OutputRows {
   const Real* image_bias = nullptr;  // (images, n)
   const Real* residual = nullptr;    // shaped as the output; may be the output itself
   Divisor rows_per_image = Divisor(1);
+  Index stride = 0;  // from one result of a launch to the next
+  int index = 0;     // which of them this is
 
   struct Row {
     Index place;
@@ -53,7 +55,8 @@ struct OutputRows {
 
   __device__ Row row(int m) const {
     const bool biased = image_bias != nullptr;
-    return {Index(m) * n, biased ? image_bias + Index(rows_per_image.quotient(m)) * n : image_bias};
+    return {index * stride + Index(m) * n,
+            biased ? image_bias + Index(rows_per_image.quotient(m)) * n : image_bias};
   }
 
   // Stores the elements from `first` on, as many of them as there are.
@@ -103,13 +106,14 @@ struct OutputPixels {
 struct OutputColumns {
   Real* data;
   int m, n;
+  int index = 0;  // which of the results of a launch, that lie one after another
 
   __device__ int row(int i) const { return i; }
   template <int kCount>
   __device__ void store(int i, int first, const Real (&sums)[kCount]) const {
 #pragma unroll
     for (int j = 0; j < kCount; ++j)
-      if (first + j < n) data[Index(first + j) * m + i] = sums[j];
+      if (first + j < n) data[(Index(index) * n + first + j) * m + i] = sums[j];
   }
 };
 

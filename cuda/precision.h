@@ -3,6 +3,7 @@
 
 namespace ink::cuda {
 
+// Rounded factors change a sum by at most (2 u + u^2) sum |a| |b|, u = 2^-11 or 2^-8. (GPU.9)
 enum class Precision {
   exact,  // Real, multiply-adds of the ordinary units
   tf32,   // float rounded to 11 significant bits, on tensor cores; sums in float

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cuda/output.cuh"
 #include "cuda/precision.h"
@@ -24,30 +25,35 @@ inline int narrow(Index n) {
   return static_cast<int>(n);
 }
 
-template <class Shape, template <class, class, class> class Sums, class Products>
+template <class Shape, class Numbers, class Products>
 void launch_tiles(const Products& products, Index m, Index n, Index count) {
   const TileGrid grid{narrow(divide_up(m, Shape::kM)), narrow(divide_up(n, Shape::kN))};
-  launch(multiply_tiles<Shape, Sums, Products>,
+  launch(multiply_tiles<Shape, Numbers, Products>,
          {blocks_for(count * grid.rows * grid.columns, 1), Shape::kThreads, Shape::kSharedBytes},
          products, grid);
 }
 
-// Vectors of elements suit every tile, single elements the smallest alone.
-template <template <class, class, class> class Sums, class Products>
-void launch_sums(const Products& products, Index m, Index n, Index count) {
-  if constexpr (Products::kVector > 1) {
+// The tile that suits the product. Single elements are copied to the smallest one alone; and sums
+// outside of tensor cores find no room for the largest.
+template <class Numbers, class Products>
+void launch_numbers(const Products& products, Index m, Index n, Index count) {
+  if constexpr (Products::kVector == 1) {
+    launch_tiles<TileShape<64, 64, 2, 2, 3>, Numbers>(products, m, n, count);
+  } else {
+    constexpr bool kTensorCores = !std::is_same_v<Numbers, Simt>;
     switch (choose_tile(m, n, count, chip().multiprocessors)) {
       case TileSize::k128x128:
-        return launch_tiles<TileShape<128, 128, 2, 2, 2>, Sums>(products, m, n, count);
+        if constexpr (kTensorCores)
+          return launch_tiles<TileShape<128, 128, 2, 2, 2>, Numbers>(products, m, n, count);
+        [[fallthrough]];
       case TileSize::k128x64:
-        return launch_tiles<TileShape<128, 64, 2, 2, 3>, Sums>(products, m, n, count);
+        return launch_tiles<TileShape<128, 64, 2, 2, 2>, Numbers>(products, m, n, count);
       case TileSize::k128x32:
-        return launch_tiles<TileShape<128, 32, 4, 1, 3>, Sums>(products, m, n, count);
+        return launch_tiles<TileShape<128, 32, 4, 1, 3>, Numbers>(products, m, n, count);
       case TileSize::k64x64:
-        return launch_tiles<TileShape<64, 64, 2, 2, 4>, Sums>(products, m, n, count);
+        return launch_tiles<TileShape<64, 64, 2, 2, 4>, Numbers>(products, m, n, count);
     }
   }
-  launch_tiles<TileShape<64, 64, 2, 2, 3>, Sums>(products, m, n, count);
 }
 
 // Computes products.product(0) ... product(count - 1), none larger than (m, n).
@@ -55,10 +61,10 @@ template <class Products>
 void multiply(const Products& products, Index m, Index n, Index count) {
   if (m == 0 || n == 0 || count == 0) return;
   if constexpr (sizeof(Real) == sizeof(float)) {
-    if (precision() == Precision::tf32) return launch_sums<Tf32Sums>(products, m, n, count);
-    if (precision() == Precision::bf16) return launch_sums<Bf16Sums>(products, m, n, count);
+    if (precision() == Precision::tf32) return launch_numbers<Tf32>(products, m, n, count);
+    if (precision() == Precision::bf16) return launch_numbers<Bf16>(products, m, n, count);
   }
-  launch_sums<SimtSums>(products, m, n, count);
+  launch_numbers<Simt>(products, m, n, count);
 }
 
 }  // namespace ink::cuda

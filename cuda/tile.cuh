@@ -39,8 +39,8 @@ struct Operand {
   View view;
 };
 
-// Four neighbours, loaded by one instruction.
-struct alignas(16) Four {
+// Quad neighbours, loaded by one instruction.
+struct alignas(16) Quad {
   Real v[4];
 };
 
@@ -59,9 +59,9 @@ struct SharedTile {
   }
 
   // (row, k) ... (row, k + 3); 4 divides k.
-  __device__ static Four four(const Real* tile, int row, int k) {
+  __device__ static Quad four(const Real* tile, int row, int k) {
     if constexpr (kAlong == Along::k)
-      return *reinterpret_cast<const Four*>(tile + offset(row, k));
+      return *reinterpret_cast<const Quad*>(tile + offset(row, k));
     else
       return {tile[offset(row, k)], tile[offset(row, k + 1)], tile[offset(row, k + 2)],
               tile[offset(row, k + 3)]};
@@ -72,10 +72,10 @@ struct SharedTile {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const bool along_k = kAlong == Along::k;
-      const Four four = *reinterpret_cast<const Four*>(
+      const Quad quad = *reinterpret_cast<const Quad*>(
           tile + (along_k ? offset(row + i, k) : offset(row, k + i)));
 #pragma unroll
-      for (int j = 0; j < 4; ++j) (along_k ? to[i][j] : to[j][i]) = four.v[j];
+      for (int j = 0; j < 4; ++j) (along_k ? to[i][j] : to[j][i]) = quad.v[j];
     }
   }
 };
@@ -160,8 +160,8 @@ struct TileGrid {
   int rows, columns;
 };
 
-// `Products` has a function product(z); `Sums` is one of tile_sums.cuh.
-template <class Shape, template <class, class, class> class Sums, class Products>
+// `Products` has a function product(z); `Numbers` is Simt, Tf32 or Bf16 of tile_sums.cuh.
+template <class Shape, class Numbers, class Products>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
     multiply_tiles(const Products products, const TileGrid grid) {
   const int block = static_cast<int>(blockIdx.x), tile_row = block / grid.columns;
@@ -173,7 +173,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
   using Right = TileCopy<Shape::kN, Shape::kThreads, decltype(product.right)>;
   const Left left(product.left.view, first_m);
   const Right right(product.right.view, first_n);
-  Sums<Shape, typename Left::Tile, typename Right::Tile> sums;
+  typename Numbers::template Sums<Shape, typename Left::Tile, typename Right::Tile> sums;
 
   constexpr int kStage = Left::Tile::kSize + Right::Tile::kSize;
   Real* const shared = dynamic_shared<Real>();

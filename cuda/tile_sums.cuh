@@ -69,10 +69,22 @@ class SimtSums {
   Square sums_[kDown][kAcross] = {};
 };
 
+// Real numbers and the multiply-adds of the ordinary units.
+struct Simt {
+  template <class Shape, class LeftTile, class RightTile>
+  using Sums = SimtSums<Shape, LeftTile, RightTile>;
+};
+
+template <class Numbers, class Shape, class LeftTile, class RightTile>
+class TensorCoreSums;
+
 // A warp's product of 16 rows and 8 columns over kDepth steps of k. A lane gives four neighbours
 // along k for each of its rows: the instruction has other places for them, but the same for A and
 // B, and a sum does not mind in which order its terms come. (GPU.7)
 struct Tf32 {
+  template <class Shape, class LeftTile, class RightTile>
+  using Sums = TensorCoreSums<Tf32, Shape, LeftTile, RightTile>;
+
   struct Left {
     std::uint32_t first[4], second[4];
   };
@@ -80,13 +92,13 @@ struct Tf32 {
     std::uint32_t first[2], second[2];
   };
 
-  __device__ static Left left(const Four& row, const Four& row8) {
+  __device__ static Left left(const Quad& row, const Quad& row8) {
     return {{round_to_tf32(row.v[0]), round_to_tf32(row8.v[0]), round_to_tf32(row.v[1]),
              round_to_tf32(row8.v[1])},
             {round_to_tf32(row.v[2]), round_to_tf32(row8.v[2]), round_to_tf32(row.v[3]),
              round_to_tf32(row8.v[3])}};
   }
-  __device__ static Right right(const Four& column) {
+  __device__ static Right right(const Quad& column) {
     return {{round_to_tf32(column.v[0]), round_to_tf32(column.v[1])},
             {round_to_tf32(column.v[2]), round_to_tf32(column.v[3])}};
   }
@@ -97,6 +109,9 @@ struct Tf32 {
 };
 
 struct Bf16 {
+  template <class Shape, class LeftTile, class RightTile>
+  using Sums = TensorCoreSums<Bf16, Shape, LeftTile, RightTile>;
+
   struct Left {
     std::uint32_t pairs[4];
   };
@@ -104,11 +119,11 @@ struct Bf16 {
     std::uint32_t pairs[2];
   };
 
-  __device__ static Left left(const Four& row, const Four& row8) {
+  __device__ static Left left(const Quad& row, const Quad& row8) {
     return {{pack_bf16(row.v[0], row.v[1]), pack_bf16(row8.v[0], row8.v[1]),
              pack_bf16(row.v[2], row.v[3]), pack_bf16(row8.v[2], row8.v[3])}};
   }
-  __device__ static Right right(const Four& column) {
+  __device__ static Right right(const Quad& column) {
     return {{pack_bf16(column.v[0], column.v[1]), pack_bf16(column.v[2], column.v[3])}};
   }
   __device__ static void multiply_add(float (&sum)[4], const Left& a, const Right& b) {
@@ -165,10 +180,5 @@ class TensorCoreSums {
 
   float sums_[kDown][kAcross][4] = {};
 };
-
-template <class Shape, class LeftTile, class RightTile>
-using Tf32Sums = TensorCoreSums<Tf32, Shape, LeftTile, RightTile>;
-template <class Shape, class LeftTile, class RightTile>
-using Bf16Sums = TensorCoreSums<Bf16, Shape, LeftTile, RightTile>;
 
 }  // namespace ink::cuda

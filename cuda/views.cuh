@@ -36,8 +36,8 @@ struct MatrixView {
 
 // An image in a window: line (n, i, j), a pixel of the grid (grid_h, grid_w); column (a, b, c), a
 // tap and a channel; the element is the image's pixel (i step + origin_h + a turn, j step +
-// origin_w + b turn), zero outside. A convolution has step = its stride, turn = 1 (CONV.1); its
-// transpose has step = 1, turn = -1 (CONV.3).
+// origin_w + b turn), zero outside (GPU.2). A convolution has step = its stride, turn = 1 (CONV.1);
+// its transpose has step = 1, turn = -1 (CONV.3).
 struct WindowView {
   const Real* data;
   int h, w, channels;

@@ -64,7 +64,7 @@ void check(const Case& c) {
 
 }  // namespace
 
-TEST_CASE("cuda gemm: every orientation, odd sizes and whole vectors") {
+TEST_CASE("(MM.1) (GPU.9) cuda gemm: every orientation, odd sizes and whole vectors") {
   for (const bool transpose_a : {false, true})
     for (const bool transpose_b : {false, true}) {
       check({1, 4, 8, 12, transpose_a, transpose_b, true, true});
@@ -89,21 +89,57 @@ TEST_CASE("cuda gemm: batches, one B for all, pointers that are not aligned") {
   check({2, 8, 12, 16, false, false, false, false, false, 4});
 }
 
-TEST_CASE("cuda gemm: every tile gives the same bits") {
-  const GemmSizes s{.m = 132, .n = 132, .k = 36, .transpose_b = true};
-  const OnDevice a(numbers(s.m * s.k, 1)), b(numbers(s.n * s.k, 2));
-  for (const Precision precision : kPrecisions) {
-    const UsePrecision use(precision);
-    std::vector<Real> first;
-    for (const TileSize size : kTileSizes) {
-      const cuda::ForceTile force(size);
-      OnDevice c(s.m * s.n);
-      cuda::gemm(c.data(), a.data(), b.data(), {}, s);
-      const std::vector<Real> got = c.to_vector();
-      if (first.empty()) first = got;
-      CHECK(got == first);
-    }
+TEST_CASE("(GPU.7) cuda gemm: every tile gives the same bits, in every orientation") {
+  for (const bool transpose_a : {false, true})
+    for (const bool transpose_b : {false, true})
+      for (const Precision precision : kPrecisions) {
+        const UsePrecision use(precision);
+        const GemmSizes s{
+            .m = 132, .n = 132, .k = 36, .transpose_a = transpose_a, .transpose_b = transpose_b};
+        const OnDevice a(numbers(s.m * s.k, 1)), b(numbers(s.n * s.k, 2));
+        std::vector<Real> first;
+        for (const TileSize size : kTileSizes) {
+          const cuda::ForceTile force(size);
+          OnDevice c(s.m * s.n);
+          cuda::gemm(c.data(), a.data(), b.data(), {}, s);
+          const std::vector<Real> got = c.to_vector();
+          if (first.empty()) first = got;
+          CHECK(got == first);
+        }
+      }
+}
+
+TEST_CASE("(GPU.3) the tile follows the size of the product and of the chip") {
+  using cuda::choose_tile;
+  // Much work on a few multiprocessors: large tiles, as narrow as the result.
+  CHECK(choose_tile(100'000, 256, 1, 40) == TileSize::k128x128);
+  CHECK(choose_tile(100'000, 64, 1, 40) == TileSize::k128x64);
+  CHECK(choose_tile(100'000, 32, 1, 40) == TileSize::k128x32);
+  // Little work: small tiles, so that every multiprocessor has one.
+  CHECK(choose_tile(512, 128, 1, 80) == TileSize::k64x64);
+  CHECK(choose_tile(1, 1, 1, 80) == TileSize::k64x64);
+}
+
+TEST_CASE("(GPU.9) mistake: the last bits are cut off") {
+  // Of positive numbers every error has the same sign: over 64 terms the sum is off by almost a
+  // whole unit of the factors, where errors of rounding cancel.
+  double exact = 0, rounding = 0, cutting = 0;
+  for (int i = 0; i < 64; ++i) {
+    const double a = 1 + 0.37 * std::fmod(i * 0.618, 1), b = 1 + 0.41 * std::fmod(i * 0.414, 1);
+    const auto cut = [](double x) { return std::floor(x * 1024) / 1024; };
+    exact += a * b;
+    rounding += round_to_bits(a, 11, false) * round_to_bits(b, 11, false);
+    cutting += cut(a) * cut(b);
   }
+  CHECK(std::fabs(rounding / exact - 1) < std::ldexp(1, -12));
+  CHECK(std::fabs(cutting / exact - 1) > std::ldexp(1, -11));
+}
+
+TEST_CASE("(GPU.8) mistake: partial sums in the order in which they are ready") {
+  const float parts[3] = {1, std::ldexp(1.f, -24), std::ldexp(1.f, -24)};
+  const float forward = (parts[0] + parts[1]) + parts[2];
+  const float backward = (parts[2] + parts[1]) + parts[0];
+  CHECK(forward != backward);
 }
 
 TEST_CASE("(GPU.8) cuda gemm: a long sum is cut into chunks") {
