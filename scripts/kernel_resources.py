@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """What ptxas says of the kernels, as a table: registers, shared memory and spills on each chip.
 
-usage: kernel_resources.py LOG...      logs of nvcc -Xptxas -v; fails if a kernel spills registers
+    kernel_resources.py [--launches FILE] LOG...      logs of nvcc -Xptxas -v; fails if a kernel spills registers
 
 `warps` is how many warps the registers leave room for on a multiprocessor of sm_86 or sm_89 (48 at most). Shared
-memory is what is static; a launch may ask for more.
+memory is what is static. With the launches that tests or programs noted in the emulator (INK_LAUNCHED_KERNELS), there is
+a second table: a kernel's largest block, how many such blocks a multiprocessor of sm_86 or sm_89 holds, the share of its
+48 warps that these are, and what there is no more of.
 """
 
+import argparse
 import collections
 import pathlib
 import re
@@ -56,9 +59,52 @@ def resident_warps(registers):
     return min(48, 65536 // (-(-registers * 32 // 256) * 256))
 
 
+def read_launches(path):
+    """readable name -> (threads, dynamic shared bytes) of the largest block."""
+    blocks = {}
+    for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
+        name, *numbers = line.split("\t")
+        block = tuple(map(int, numbers))
+        blocks[name] = max(block, blocks.get(name, block))
+    names = readable(list(blocks))
+    return {names[mangled]: block for mangled, block in blocks.items()}
+
+
+def occupancy(threads, registers, shared):
+    """(blocks, what limits them) on a multiprocessor of sm_86 or sm_89: 48 warps, 16 blocks, 65536 registers in units of
+    256 a warp, 100 KiB of shared memory in units of 128 bytes, of which each block takes 1 KiB for itself."""
+    warps = -(-threads // 32)
+    limits = {
+        "warps": 48 // warps,
+        "blocks": 16,
+        "registers": 65536 // (-(-registers * 32 // 256) * 256) // warps,
+        "shared memory": 100 * 1024 // (-(-(shared + 1024) // 128) * 128),
+    }
+    limit = min(limits, key=limits.get)
+    return limits[limit], limit
+
+
+def print_occupancy(table, names, launches):
+    width = min(100, max(len(name) for name in names.values()))
+    print(f"\n{'on sm_86 and sm_89':{width}} threads   shared  blocks  occupancy  limited by")
+    for kernel in sorted(table, key=names.get):
+        usage = table[kernel].get("sm_86")
+        if usage is None or names[kernel] not in launches:
+            continue
+        threads, dynamic = launches[names[kernel]]
+        shared = usage.shared + dynamic
+        blocks, limit = occupancy(threads, usage.registers, shared)
+        share = blocks * -(-threads // 32) / 48
+        print(f"{names[kernel][:width]:{width}}{threads:>8}{shared:>9}{blocks:>8}{share:>10.0%}  {limit}")
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--launches")
+    parser.add_argument("logs", nargs="+")
+    options = parser.parse_args()
     table = {}
-    for path in sys.argv[1:]:
+    for path in options.logs:
         for (kernel, chip), usage in read(pathlib.Path(path).read_text(encoding="utf-8")):
             table.setdefault(kernel, {})[chip] = usage
     if not table:
@@ -80,6 +126,8 @@ def main():
         if spills:
             spilling.append(names[kernel])
     print(f"\n{len(table)} kernels on {len(chips)} chips: registers of a thread, bytes of shared memory and of spills")
+    if options.launches:
+        print_occupancy(table, names, read_launches(options.launches))
     for name in spilling:
         print(f"spills: {name}")
     return 1 if spilling else 0

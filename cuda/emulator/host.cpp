@@ -132,7 +132,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
     return done(cudaErrorInvalidValue);
   }
   if (!host().machine.has_kernels) return done(cudaErrorNoKernelImageForDevice);
-  note_launch(kernel);
+  note_launch(kernel, threads, config.dynamicSmemBytes);
   return perform(config.stream, [config, kernel, run = std::move(run_thread)] {
     const DeviceAccess access;
     const bool ended =

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <compare>
 #include <cstdlib>
-#include <set>
+#include <map>
 #include <string>
 
 #include "cuda/emulator/symbols.h"
@@ -20,6 +22,11 @@ void append(const char* path, const std::string& lines) {
   ::close(file);
 }
 
+struct Block {
+  std::size_t threads, shared_bytes;
+  auto operator<=>(const Block&) const = default;
+};
+
 class Launches {
  public:
   Launches() = default;
@@ -29,20 +36,26 @@ class Launches {
     const char* const path = std::getenv("INK_LAUNCHED_KERNELS");
     if (path == nullptr) return;
     std::string lines;
-    for (const void* kernel : kernels_) lines += mangled_name(kernel) + '\n';
+    for (const auto& [kernel, block] : kernels_) {
+      lines += mangled_name(kernel) + '\t' + std::to_string(block.threads) + '\t' +
+               std::to_string(block.shared_bytes) + '\n';
+    }
     append(path, lines);
   }
-  void note(const void* kernel) { kernels_.insert(kernel); }
+  void note(const void* kernel, const Block& block) {
+    Block& most = kernels_[kernel];
+    most = std::max(most, block);
+  }
 
  private:
-  std::set<const void*> kernels_;
+  std::map<const void*, Block> kernels_;
 };
 
 }  // namespace
 
-void note_launch(const void* kernel) {
+void note_launch(const void* kernel, std::size_t threads, std::size_t shared_bytes) {
   static Launches launches;
-  launches.note(kernel);
+  launches.note(kernel, {threads, shared_bytes});
 }
 
 }  // namespace ink::emulator

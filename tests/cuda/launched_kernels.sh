@@ -3,8 +3,8 @@
 #
 #   tests/cuda/launched_kernels.sh PROGRAM RECORD
 #
-# PROGRAM holds the kernels, each with the types it is instantiated for; RECORD holds the mangled names of those that
-# ran (cuda/emulator/launches.h). A kernel's name is what follows `__global__ void` in a .cu or .cuh.
+# PROGRAM holds the kernels, each with the types it is instantiated for; RECORD begins its lines with the mangled
+# names of those that ran (cuda/emulator/launches.h). A kernel's name is what follows `__global__ void` in a .cu or .cuh.
 set -euo pipefail
 program=$1 record=$2
 cd "$(dirname "$0")/../.."
@@ -20,7 +20,7 @@ instances=$(nm --defined-only "$program" | awk '{print $3}' | grep -E '^_ZN3ink4
   grep -vE '^_ZZ|^_ZGV|\.' | sort -u)
 [ -n "$instances" ] || { echo "no kernel found in $program"; exit 1; }
 
-launched=$(if [ -e "$record" ]; then sort -u "$record"; fi)
+launched=$(if [ -e "$record" ]; then cut -f1 "$record" | sort -u; fi)
 never=$(comm -23 <(echo "$instances") <(echo "$launched"))
 echo "$(wc -l <<<"$instances") kernels, counted with the types they are made for"
 [ -z "$never" ] || { echo "never launched by a test:"; c++filt <<<"$never"; exit 1; }
