@@ -6,7 +6,7 @@ BUILD := scripts/build.sh
 # Tests that use several threads run beside each other: a few at a time.
 CTEST = ctest --output-on-failure --no-tests=error --parallel $(shell scripts/jobs.sh)
 
-.PHONY: build train_mnist sample test bench check format coverage docs check-docs clean help
+.PHONY: build train_mnist sample test bench check format coverage docs figures check-docs clean help
 .NOTPARALLEL:
 
 build: ; @scripts/install_deps.sh build && $(BUILD) release programs
@@ -23,7 +23,10 @@ format: ; @scripts/install_deps.sh check && scripts/check_format.sh --fix
 
 coverage: ; @scripts/install_deps.sh build test coverage && $(BUILD) coverage tests && scripts/coverage.sh
 
-docs: ; @scripts/install_deps.sh docs && scripts/docs/build.py
+docs: ; @scripts/install_deps.sh build docs && $(BUILD) release figures && build/figures --out build/drawn >/dev/null && \
+	scripts/docs/build.py . build/docs build/drawn
+
+figures: ; @scripts/install_deps.sh build && $(BUILD) release figures && build/figures $(ARGS)
 
 check-docs: docs ; @scripts/install_deps.sh browser && tests/docs/test_site.sh
 
@@ -39,6 +42,7 @@ help:
 	@echo 'make bench         time the training step, the sampling step and each kernel'
 	@echo 'make coverage      line coverage of tensor, autograd, nn, diffusion'
 	@echo 'make docs          the derivations beside the code, as a site: build/docs/index.html'
+	@echo 'make figures       draw the figures of the derivations anew, into docs/figures'
 	@echo 'make check-docs    open every page of that site in a headless browser and look for faults'
 	@echo 'make clean         remove build/'
 	@echo 'Missing packages are installed with apt-get where there is one; V=1 shows the compiler at work.'

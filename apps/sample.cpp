@@ -10,6 +10,7 @@
 #include "apps/support/sample_options.h"
 #include "apps/support/samples_folder.h"
 #include "apps/support/streams.h"
+#include "apps/support/waiting.h"
 
 namespace ink::apps {
 namespace {
@@ -54,6 +55,7 @@ int sample(const SampleOptions& options) {
 
 int main(int argc, char** argv) {
   using namespace ink::apps;
+  sleep_while_waiting(argv);
   return run_program("sample", [&] {
     const auto options = parse_sample_options(argc, argv);
     return options ? sample(*options) : 0;

@@ -1,9 +1,12 @@
 // Diffusion in the plane: learns eps on a ring of Gaussians in seconds, and compares what it
 // learned with the closed form. The whole of DDPM, Algorithm 1 and Algorithm 2, without images.
+#include <CLI/CLI.hpp>
+
+#include "apps/figures/figure.h"
 #include "apps/support/mixture.h"
-#include "apps/support/plane_picture.h"
 #include "apps/support/program.h"
 #include "apps/support/toy_network.h"
+#include "apps/support/waiting.h"
 #include "diffusion/loss.h"
 #include "nn/optim/adamw.h"
 #include "nn/optim/ema.h"
@@ -69,46 +72,34 @@ void compare(const EpsTheta& eps_theta, const EpsTheta& best, const Mixture& dat
   }
 }
 
-// The points of a square grid, (n^2, 2).
-Tensor grid(Index n, double extent) {
-  Tensor points({n * n, 2});
-  Real* to = points.mutable_data();
-  for (Index i = 0; i < n * n; ++i) {
-    const auto at = [&](Index k) {
-      return static_cast<Real>(extent * (2 * static_cast<double>(k) + 1 - static_cast<double>(n)) /
-                               static_cast<double>(n));
-    };
-    to[2 * i] = at(i % n);
-    to[2 * i + 1] = at(i / n);
-  }
-  return points;
-}
-
 void draw(const EpsTheta& eps_theta, const EpsTheta& best, const Mixture& data,
           const Schedule& schedule, Random random, const std::string& path) {
   constexpr Index kPoints = 600, kPaths = 60, kTime = 200;
   constexpr double kExtent = 2.2;
-  PlanePicture picture(kExtent);
-  picture.panel("data");
-  picture.points(data.sample(kPoints, random), "#333");
+  Figure figure("A ring of clusters, learned in the plane", 2, 400, 436);
+  figure.plane("data", kExtent);
+  figure.dots("", points_of(data.sample(kPoints, random)), Ink::text);
 
   const Tensor samples = sample_ddpm(schedule, eps_theta, {kPoints, 2}, random);
-  picture.panel("DDPM, 1000 steps");
-  picture.points(samples, "#0a6cc0");
+  figure.plane("DDPM, 1000 steps", kExtent);
+  figure.dots("", points_of(samples), Ink::blue);
 
-  std::vector<Tensor> steps;
+  Tensors steps;
   sample_ddim(schedule, eps_theta, {kPaths, 2}, random, {.steps = 100},
               [&steps](Index, const Tensor& x) { steps.push_back(x.clone()); });
-  picture.panel("from noise to data, DDIM");
-  picture.paths(steps, "#0a6cc0");
-  picture.points(steps.back(), "#333");
+  figure.plane("from noise to data, DDIM", kExtent);
+  for (const Points& way : paths_through(steps)) figure.line("", way, Ink::faint);
+  figure.dots("", points_of(steps.back()), Ink::blue, 2);
 
   // The score is -eps / sqrt(1 - alpha_bar): it points the way eps does not.
   const Tensor at = grid(22, kExtent), t = Tensor::full({at.size(0)}, kTime);
-  picture.panel(fmt::format("score at t = {}: learned over exact", kTime));
-  picture.arrows(at, best(at, t), -0.08, "#e0a030");
-  picture.arrows(at, eps_theta(at, t), -0.08, "#0a6cc0");
-  picture.save(path);
+  const auto arrows = [&](const char* name, const EpsTheta& eps, Ink ink) {
+    figure.arrows(name, points_of(at), points_of(Real(-0.08) * eps(at, t)), ink);
+  };
+  figure.plane(fmt::format("score at t = {}", kTime), kExtent);
+  arrows("exact", best, Ink::orange);
+  arrows("learned", eps_theta, Ink::blue);
+  figure.save(path);
   fmt::print(
       "\n{:.1f} % of the samples lie within four standard deviations of a center "
       "(of the data: {:.1f} %)\nlook:  {}\n",
@@ -138,6 +129,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace ink::apps;
+  sleep_while_waiting(argv);
   return run_program("toy2d", [&] {
     Options options;
     CLI::App app("Learns eps on points of the plane and compares it with the closed form.");

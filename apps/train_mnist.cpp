@@ -3,6 +3,7 @@
 #include "apps/support/monitor.h"
 #include "apps/support/start.h"
 #include "apps/support/training_data.h"
+#include "apps/support/waiting.h"
 #include "tensor/graph.h"
 
 namespace ink::apps {
@@ -23,8 +24,8 @@ void train(TrainingState& state, const TrainingImages& images, const Schedule& s
     for (Index i = 0; i < batches; ++i) {
       const Tensor x0 = images.next(state.order, batch_size);
       const NoisedBatch batch = add_noise(schedule, x0, state.noise);
-      const Variable loss = simple_loss(eps_theta, batch);
-      monitor.after_batch(batch, loss);
+      const Variable loss = weighted_loss(schedule, state.settings.weight_limit, eps_theta, batch);
+      monitor.after_batch(batch);
       loss.backward(weight);
     }
     const Tensor gradient_norm = state.optimizer.step(state.plan.rate(), state.ema);
@@ -61,6 +62,7 @@ int run(const TrainOptions& options, const Command& command) {
 
 int main(int argc, char** argv) {
   using namespace ink::apps;
+  sleep_while_waiting(argv);
   return run_program("train_mnist", [&] {
     const auto options = parse_train_options(argc, argv);
     return options ? run(*options, Command(argc, argv)) : 0;

@@ -9,6 +9,7 @@
 
 #include "apps/support/machine.h"
 #include "apps/support/program.h"
+#include "apps/support/waiting.h"
 #include "bench/kernels.h"
 #include "bench/ops.h"
 #include "bench/peak.h"
@@ -109,6 +110,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ink::apps::sleep_while_waiting(argv);
   try {
     return run(argc, argv);
   } catch (const ink::Error& error) {

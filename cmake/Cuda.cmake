@@ -3,8 +3,9 @@
 include(CheckLanguage)
 
 set(INK_CUDA_ARCH "" CACHE STRING "Compile the kernels for this chip (75, 86, ...); empty: the one at hand, else 80 and later")
-# What nvcc needs to know beside the chip. No fast math: NaN, infinities and roundings are as on the CPU.
-set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3)
+# What nvcc needs to know beside the chip (CMake before 3.26 cannot ask it for C++20). No fast math: NaN, infinities and
+# roundings are as on the CPU. (177: the tables of instances, which nobody names but [[gnu::used]] keeps.)
+set(INK_NVCC_FLAGS -std=c++20 --expt-relaxed-constexpr -O3 --diag-suppress=177)
 
 file(GLOB INK_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cu)
 # The rungs of the ladder of chapter 11.
@@ -71,8 +72,8 @@ elseif(INK_CUDA STREQUAL "ON")
   message(FATAL_ERROR "INK_CUDA=ON, but: ${INK_CUDA_REASON}")
 endif()
 
-# Adds the library `name` of kernels for a GPU, from the given sources. The runtime is linked statically, so that the
-# programs start on a machine without a driver, and can say so.
+# Adds the library `name` of kernels for a GPU, from the given sources. The runtime is linked statically, so that the programs start on a
+# machine without a driver, and can say so.
 function(ink_add_cuda_kernels name real)
   add_library(${name} STATIC ${ARGN})
   set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY Static POSITION_INDEPENDENT_CODE ON)

@@ -5,7 +5,7 @@ include(CheckCXXCompilerFlag)
 set(INK_ARCH_FLAGS)
 if(INK_MARCH)
   set(INK_ARCH_FLAGS -march=${INK_MARCH})
-elseif(INK_NATIVE)
+elseif(INK_NATIVE AND NOT CMAKE_CROSSCOMPILING)
   check_cxx_compiler_flag(-march=native INK_HAS_MARCH_NATIVE)
   check_cxx_compiler_flag(-mcpu=native INK_HAS_MCPU_NATIVE)
   if(INK_HAS_MARCH_NATIVE)
@@ -27,6 +27,17 @@ target_compile_options(ink_flags INTERFACE
   -Wno-psabi
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   $<$<BOOL:${INK_WERROR}>:-Werror>)
+
+# The headers that most sources read, compiled once per target: a third of the build. Every source still includes what
+# it uses (clang-tidy reads the sources without this). ccache caches no precompiled headers' users, so it goes without.
+if("${CMAKE_CXX_COMPILER_LAUNCHER}$ENV{CMAKE_CXX_COMPILER_LAUNCHER}" MATCHES "ccache")
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+endif()
+function(ink_precompile target)
+  target_precompile_headers(${target} PRIVATE
+    <algorithm> <cmath> <filesystem> <functional> <limits> <memory> <numeric> <optional> <string> <vector> <fmt/format.h>
+    ${ARGN})
+endfunction()
 
 if(INK_SANITIZE)
   target_compile_options(ink_flags INTERFACE

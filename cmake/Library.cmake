@@ -38,10 +38,12 @@ function(ink_add_core name real cuda)
     PUBLIC OpenMP::OpenMP_CXX fmt::fmt
     PRIVATE ZLIB::ZLIB
             $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> $<BUILD_INTERFACE:stb::stb> $<BUILD_INTERFACE:ink_flags>)
+  ink_precompile(${name})
 endfunction()
 
 # The counter-based generator promises the same bits everywhere: its products and sums stay separate.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/cpu/random.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/cpu/random.cpp PROPERTIES
+  COMPILE_OPTIONS -ffp-contract=off SKIP_PRECOMPILE_HEADERS ON)
 
 include(GNUInstallDirs)
 ink_add_core(inkling_core ${INK_REAL} ${INK_WITH_CUDA})

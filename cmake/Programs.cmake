@@ -1,6 +1,7 @@
 # One program per file of apps/, and the benchmark. `programs` builds them all.
 
-file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp)
+file(GLOB INK_APP_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/support/*.cpp
+     ${PROJECT_SOURCE_DIR}/apps/figures/*.cpp)
 file(GLOB INK_APPS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/apps/*.cpp)
 file(GLOB INK_BENCHES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp)
 file(GLOB INK_OP_TABLE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/op_table/*.cpp)
@@ -12,6 +13,9 @@ function(ink_add_app_support name base)
     set(scope PUBLIC)
     add_library(${name} STATIC ${INK_APP_SUPPORT})
     target_link_libraries(${name} PRIVATE ink_flags)
+    ink_precompile(${name})
+    # Options and reports need not be fast, but quick to compile.
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   else()
     set(scope INTERFACE)
     add_library(${name} INTERFACE)
@@ -25,6 +29,7 @@ function(ink_add_op_table name base)
   if(INK_OP_TABLE)
     add_library(${name} STATIC ${INK_OP_TABLE})
     target_link_libraries(${name} PUBLIC ${base} PRIVATE ink_flags)
+    ink_precompile(${name})
   else()
     add_library(${name} INTERFACE)
   endif()

@@ -35,6 +35,9 @@ endif()
 # Tests run beside each other: a waiting thread must sleep, not spin on another test's core.
 set(INK_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive INK_BUILD_DIR=${PROJECT_BINARY_DIR})
 
+# The tests that take longest start first (COST), lest the others have ended when one of them begins.
+set(INK_LONG_TESTS test_op_gradients)
+
 # The libraries of the tests for `real`: the product's own where it has CUDA, else with CUDA for the emulator.
 function(ink_add_test_libraries real suffix)
   if(suffix)
@@ -48,6 +51,7 @@ function(ink_add_test_libraries real suffix)
   target_link_libraries(inkling_tests_${real} PUBLIC
     inkling_apps${suffix} inkling_op_table${suffix} inkling_ladder${suffix} inkling_core${suffix}
     doctest::doctest nlohmann_json::nlohmann_json stb::stb ink_test_flags)
+  ink_precompile(inkling_tests_${real} <doctest/doctest.h>)
 endfunction()
 
 # The tests' own code need not be fast, but quick to compile: -O1 takes about half the time.
@@ -88,6 +92,9 @@ function(ink_add_tests real)
       set_tests_properties(${real}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT}
         ENVIRONMENT "${INK_TEST_ENVIRONMENT};INK_LAUNCHED_KERNELS=${record}" FIXTURES_REQUIRED launches_${real}
         FAIL_REGULAR_EXPRESSION "test cases: +0 ")
+      if(stem IN_LIST INK_LONG_TESTS)
+        set_tests_properties(${real}/${stem} PROPERTIES COST 100)
+      endif()
     endif()
   endforeach()
   add_test(NAME ${real}/launched_kernels COMMAND bash tests/cuda/launched_kernels.sh $<TARGET_FILE:${name}> ${record}
@@ -95,6 +102,8 @@ function(ink_add_tests real)
   set_tests_properties(${real}/launched_kernels PROPERTIES DEPENDS "${names}" FIXTURES_REQUIRED launches_${real})
 endfunction()
 
+# It holds doctest's implementation.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 if(INK_TEST_FILES)
   foreach(real IN LISTS INK_TEST_REALS)
     ink_add_tests(${real})
@@ -117,7 +126,7 @@ function(ink_add_shell_tests folder)
   foreach(file IN LISTS files)
     cmake_path(GET file STEM stem)
     add_test(NAME ${folder}/${stem} COMMAND bash ${file} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${folder}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+    set_tests_properties(${folder}/${stem} PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} SKIP_RETURN_CODE 77 COST 100
                          ENVIRONMENT "${INK_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()
@@ -131,5 +140,5 @@ if(NOT INK_SANITIZE AND NOT INK_COVERAGE)
   add_test(NAME consumer COMMAND ${CMAKE_COMMAND} -DBUILD_DIR=${PROJECT_BINARY_DIR}
            -DCXX_COMPILER=${CMAKE_CXX_COMPILER} -DCONFIG=$<CONFIG>
            -P ${PROJECT_SOURCE_DIR}/tests/consumer/run.cmake)
-  set_tests_properties(consumer PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT})
+  set_tests_properties(consumer PROPERTIES TIMEOUT ${INK_TEST_TIMEOUT} COST 100)
 endif()

@@ -41,6 +41,7 @@ void backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSiz
   const Taps down = taps_of(r, s.kernel_h, s), across = taps_of(q, s.kernel_w, s);
   const Index grid_h = divide_up(s.h - r, s.stride), grid_w = divide_up(s.w - q, s.stride);
   const Index pixels = s.n * grid_h * grid_w, k = down.count * across.count * s.c_out;
+  narrow(s.out_h() * s.out_w() * s.c_out);  // places within an image are counted in 32 bits
   const Divisor grid_pixels(grid_h * grid_w), pixels_w(grid_w), c_out(s.c_out);
   const Divisor taps_w(std::max<Index>(across.count, 1));
   const WindowView window{.data = dy,

@@ -12,8 +12,8 @@
 #if INK_CUDA_EMULATOR
 #include <array>
 #include <cmath>
-#include <cstring>
 
+#include "cuda/emulator/async_copy.h"
 #include "cuda/emulator/block.h"
 #endif
 
@@ -94,14 +94,13 @@ inline void mma_m16n8k16_bf16(float (&d)[4], const std::uint32_t (&a)[4],
 
 template <int kBytes>
 void copy_async(void* shared, const void* global, bool valid) {
-  if (valid)
-    std::memcpy(shared, global, kBytes);
-  else
-    std::memset(shared, 0, kBytes);
+  emulator::start_copy(shared, global, kBytes, valid);
 }
-inline void copy_async_commit() {}
+inline void copy_async_commit() { emulator::commit_copies(); }
 template <int kPending>
-void copy_async_wait() {}
+void copy_async_wait() {
+  emulator::wait_for_copies(kPending);
+}
 
 #else
 

@@ -23,4 +23,9 @@ NoisedBatch add_noise(const Schedule& schedule, const Tensor& x0, Random& random
 // || eps - eps_theta(x_t, t) ||^2, the mean over all elements. (DDPM.21)
 Variable simple_loss(const Network& eps_theta, const NoisedBatch& batch);
 
+// The same with each image's term times min(1 / alpha_bar_t, limit), so that noisy times count for
+// more; with limit 1 it is simple_loss. (DDPM.22)
+Variable weighted_loss(const Schedule& schedule, double limit, const Network& eps_theta,
+                       const NoisedBatch& batch);
+
 }  // namespace ink

@@ -1,6 +1,8 @@
 #include "diffusion/schedule.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "tensor/check.h"
 #include "tensor/graph.h"
@@ -15,6 +17,19 @@ Schedule Schedule::linear(Index T, double first, double last) {
     const double share = T == 1 ? 0 : static_cast<double>(t - 1) / static_cast<double>(T - 1);
     beta.push_back(first + (last - first) * share);  // (FWD.5)
   }
+  return from_beta(beta);
+}
+
+Schedule Schedule::cosine(Index T, double offset) {
+  check(T >= 1 && offset >= 0, "schedule",
+        "expected at least one step and no negative offset, got {}, {}", T, offset);
+  const auto f = [&](Index t) {
+    const double share = (static_cast<double>(t) / static_cast<double>(T) + offset) / (1 + offset);
+    return std::pow(std::cos(share * std::numbers::pi / 2), 2);
+  };
+  // The ratio of two values of alpha_bar does not need f(0).
+  std::vector<double> beta;
+  for (Index t = 1; t <= T; ++t) beta.push_back(std::min(1 - f(t) / f(t - 1), 0.999));  // (FWD.8)
   return from_beta(beta);
 }
 
@@ -64,6 +79,14 @@ Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, con
   return signal * x0 + noise * eps;  // (FWD.4)
 }
 
+Tensor loss_weight(const Schedule& schedule, const Tensor& t, double limit) {
+  check(limit >= 1, "loss_weight", "expected a limit of at least 1, got {}", limit);
+  check_whole_numbers("loss_weight", "times", t, 1, schedule.T);
+  return per_image(schedule, t, 1, [limit](double alpha_bar) {
+    return std::min(1 / alpha_bar, limit);  // (DDPM.22)
+  });
+}
+
 Tensor predict_x0(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps) {
   check_time("predict_x0", schedule, t);
   const double alpha_bar = schedule.alpha_bar[static_cast<std::size_t>(t)];
@@ -78,7 +101,7 @@ Tensor predict_eps(const Schedule& schedule, const Tensor& x_t, Index t, const T
   const double deviation = std::sqrt(1 - alpha_bar);
   return map(
       Blend{static_cast<Real>(1 / deviation), static_cast<Real>(-std::sqrt(alpha_bar) / deviation)},
-      x_t, x0);
+      x_t, x0);  // (POST.6)
 }
 
 Posterior q_posterior(const Schedule& schedule, const Tensor& x0, const Tensor& x_t, Index t) {

@@ -13,6 +13,9 @@ struct Schedule {
   // beta rises linearly from `first` at t = 1 to `last` at t = T; the paper's are the defaults.
   // (FWD.5)
   static Schedule linear(Index T = 1000, double first = 1e-4, double last = 0.02);
+  // alpha_bar falls along a squared cosine (Nichol & Dhariwal, 2021); no beta exceeds 0.999.
+  // (FWD.8)
+  static Schedule cosine(Index T = 1000, double offset = 0.008);
   // From beta[1..T], each in (0, 1).
   static Schedule from_beta(const std::vector<double>& beta);
 
@@ -26,6 +29,11 @@ struct Schedule {
 // q(x_t | x_0): sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, one t (n) for each x0 (n, ...).
 // (FWD.4)
 Tensor q_sample(const Schedule& schedule, const Tensor& x0, const Tensor& t, const Tensor& eps);
+
+// The weight min(1 / alpha_bar_t, limit) of each image's t (n) in a loss of eps: at limit =
+// infinity the error of v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (Salimans & Ho, 2022).
+// (DDPM.22)
+Tensor loss_weight(const Schedule& schedule, const Tensor& t, double limit);
 
 // x_0 from x_t and the noise that is in it: the inverse of q_sample, one t for all. (POST.4)
 Tensor predict_x0(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps);

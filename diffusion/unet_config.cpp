@@ -96,14 +96,15 @@ std::string UNetConfig::to_json() const {
 namespace {
 
 // Throws Error when the file asks for another value than the one this UNet is built with.
-void check_fixed(const nlohmann::json& json, const char* key, const nlohmann::json& ours) {
+void check_fixed(const nlohmann::ordered_json& json, const char* key,
+                 const nlohmann::ordered_json& ours) {
   check(!json.contains(key) || json[key] == ours, "config", "expected {} = {}, got {}", key,
         ours.dump(), json.contains(key) ? json[key].dump() : "");
 }
 
 // Which levels have attention, from a list of block types such as ["DownBlock2D",
 // "AttnDownBlock2D"].
-std::vector<bool> attention_flags(const nlohmann::json& json, const char* key,
+std::vector<bool> attention_flags(const nlohmann::ordered_json& json, const char* key,
                                   const std::string& direction) {
   std::vector<bool> flags;
   for (const std::string type : json.at(key)) {
@@ -115,7 +116,7 @@ std::vector<bool> attention_flags(const nlohmann::json& json, const char* key,
   return flags;
 }
 
-UNetConfig parse(const nlohmann::json& json) {
+UNetConfig parse(const nlohmann::ordered_json& json) {
   check_fixed(json, "_class_name", "UNet2DModel");
   UNetConfig config;
   config.image_size = json.at("sample_size");
@@ -158,8 +159,8 @@ UNetConfig parse(const nlohmann::json& json) {
 
 UNetConfig UNetConfig::from_json(const std::string& text) {
   try {
-    return parse(nlohmann::json::parse(text));
-  } catch (const nlohmann::json::exception& error) {
+    return parse(nlohmann::ordered_json::parse(text));
+  } catch (const nlohmann::ordered_json::exception& error) {
     fail("config", "expected the config.json of a UNet2DModel: {}", error.what());
   }
 }

@@ -20,7 +20,7 @@ gate layers scripts/check_layers.py
 gate tags scripts/check_tags.py
 gate snippets scripts/check_snippets.py
 gate lengths scripts/check_lengths.py
-gate clang-tidy scripts/check_tidy.sh
+gate clang-tidy scripts/check_tidy.py
 
 if [ ${#failed[@]} -gt 0 ]; then
   echo "make check: failed: ${failed[*]}"

@@ -7,6 +7,8 @@ A chapter defines a tag with \\tag{GN.4} in the equation or **(GN.4)** beside it
 cites it in a comment, `// (GN.4)`; the test that proves it carries `(GN.4)` in a string (its name). Two marks on the
 line excuse an equation: [definition], which is notation, from both; [step], an argument's step that is used on paper
 alone, from the code. Until docs/derivations exists, there is nothing to resolve against and only the count is printed.
+
+A mistake is refuted by a test: what the docs name as *... mistake: ...* is a test's name, and every such test is named.
 """
 
 import collections
@@ -19,6 +21,8 @@ SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
 TAG = r"[A-Z][A-Z0-9]*\.\d+[a-z]?"
 CITED = re.compile(rf"\(({TAG})\)")
 DEFINED = re.compile(rf"\\tag\{{({TAG})\}}|\*\*\(({TAG})\)\*\*")
+MISTAKE = re.compile(r"(?<!\*)\*([^*`\n][^*`]*?\bmistake:\s[^*`]+)\*")
+CASE = re.compile(r'TEST_CASE\(\s*"((?:\\.|[^"\\])*)"')
 STRING = re.compile(r'"(?:\\.|[^"\\\n])*"')
 
 
@@ -33,6 +37,24 @@ def lines_of(root, folders, suffixes):
 def comment_of(line):
     """What follows // outside of a string."""
     return STRING.sub(lambda match: " " * len(match.group()), line).partition("//")[2]
+
+
+def check_mistakes(root):
+    """The faults, and how many mistakes are named and refuted."""
+    tests = {}
+    for path in sorted((root / "tests").rglob("*.cpp")):
+        for name in CASE.findall(path.read_text(encoding="utf-8")):
+            if "mistake: " in name:
+                tests[name] = path.relative_to(root).as_posix()
+    named, faults = set(), []
+    for path in sorted((root / "docs").rglob("*.md")):
+        for text in MISTAKE.findall(path.read_text(encoding="utf-8")):
+            name = " ".join(text.split())
+            named.add(name)
+            if name not in tests:
+                faults.append(f"{path.relative_to(root).as_posix()}: there is no test *{name}*")
+    faults += [f"{place}: no page of docs/ names the mistake *{name}*" for name, place in tests.items() if name not in named]
+    return faults, len(named & tests.keys())
 
 
 def main():
@@ -72,6 +94,8 @@ def main():
             faults.append(f"{place}: no comment of the code cites ({tag})")
         if tag not in in_tests and tag not in notation:
             faults.append(f"{place}: no test is named after ({tag})")
+    mistakes, refuted = check_mistakes(root)
+    faults += mistakes
     for fault in faults:
         print(fault)
     others = len(defined.keys() - notation)
@@ -79,7 +103,8 @@ def main():
     print(
         f"{len(defined)} equations: {len(notation)} definitions; of the other {others}, {len(steps)} are steps on paper, "
         f"{sum(tag in in_code for tag in defined.keys() - notation - steps)} are cited by code, "
-        f"{proved} are proved by a test: {100 * proved // max(others, 1)} %"
+        f"{proved} are proved by a test: {100 * proved // max(others, 1)} %\n"
+        f"{refuted} mistakes, each refuted by a test of its name"
     )
     return 1 if faults else 0
 

@@ -28,7 +28,7 @@ check    python3                python3             python3                pytho
 coverage gcovr                  gcovr               gcovr                  gcovr          gcovr
 docs     python3                python3             python3                python         python3
 docs     pandoc                 pandoc              pandoc                 pandoc-cli     pandoc
-docs     katex                  katex               nodejs-npm             katex          katex
+docs     katex                  katex               nodejs-npm             npm            katex
 docs     node                   nodejs              nodejs                 nodejs         node
 browser  chromium               chromium            chromium               chromium       chromium
 '
@@ -104,6 +104,7 @@ print_commands() {
   echo "Fedora:          sudo dnf install -y ${dnf[*]}"
   case " ${dnf[*]} " in *" nodejs-npm "*) echo "Fedora, KaTeX:   sudo npm install -g katex" ;; esac
   echo "Arch:            sudo pacman -S --needed ${pacman[*]}"
+  case " ${pacman[*]} " in *" npm "*) echo "Arch, KaTeX:     sudo npm install -g katex" ;; esac
   if [ ${#formulae[@]} -gt 0 ]; then echo "macOS:           brew install ${formulae[*]}"; fi
   if [ $stb = yes ]; then
     echo "macOS, stb:      git clone https://github.com/nothings/stb \"\$(brew --prefix)/include/stb\""

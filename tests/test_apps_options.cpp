@@ -61,6 +61,7 @@ TEST_SUITE("apps options") {
     check_parts(train_error({"--lr", "nan"}), {"[--lr]", "got nan"});
     check_parts(train_error({"--lr", "fast"}), {"--lr", "fast"});
     check_parts(train_error({"--ema", "1"}), {"[--ema]", "below 1"});
+    check_parts(train_error({"--weight-limit", "0.5"}), {"[--weight-limit]", "at least 1", "0.5"});
     check_parts(train_error({"--beta2", "-0.1"}), {"[--beta2]"});
     check_parts(train_error({"--clip", "-1"}), {"[--clip]"});
     check_parts(train_error({"--weight-decay", "inf"}), {"[--weight-decay]"});

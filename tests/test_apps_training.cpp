@@ -37,8 +37,8 @@ struct TinyRun {
     state.model.parameters.zero_gradients();
     const Tensor x0 = batches.next(state.order, state.settings.batch);
     const NoisedBatch batch = add_noise(schedule, x0, state.noise);
-    const Variable loss = simple_loss(eps_theta, batch);
-    meter.add(batch, loss);
+    const Variable loss = weighted_loss(schedule, state.settings.weight_limit, eps_theta, batch);
+    meter.add(batch);
     loss.backward();
     meter.close_step(state.optimizer.step(state.plan.rate(), state.ema));
   }

@@ -89,6 +89,49 @@ TEST_CASE("(G.6) (G.7) (DDPM.12) the divergence of normal distributions, by inte
   CHECK(kl(0.4, 0.5, 0.4, 0.5) == 0);
 }
 
+TEST_CASE("(G.8) the entropy of a normal distribution, by integration") {
+  for (const double v : {0.02, 0.5, 3.0}) {
+    const double entropy =
+        integral([v](double x) { return -density(x, 0.3, v) * log_density(x, 0.3, v); });
+    check_near(entropy, std::log(2 * std::numbers::pi * std::numbers::e * v) / 2, 1e-12);
+  }
+}
+
+// A covariance matrix of two components.
+struct Covariance {
+  double v, w, c;
+
+  double det() const { return v * w - c * c; }
+  // a^T M^{-1} a
+  double form(double a, double b) const { return (w * a * a - 2 * c * a * b + v * b * b) / det(); }
+  double log_density(double a, double b) const {
+    return -form(a, b) / 2 - std::log(2 * std::numbers::pi) - std::log(det()) / 2;
+  }
+};
+
+TEST_CASE("(G.9) the divergence with correlations, by integration") {
+  const Covariance P{0.8, 1.5, 0.6}, Q{2, 0.9, -0.5};
+  const double m[2] = {0.4, -0.3}, n[2] = {-0.2, 0.5};
+  constexpr double kStep = 0.05;  // the rule is exact to rounding here too
+  double sum = 0;
+  for (int i = -250; i <= 250; ++i) {
+    for (int j = -250; j <= 250; ++j) {
+      const double x = i * kStep, y = j * kStep;
+      const double log_p = P.log_density(x - m[0], y - m[1]);
+      sum += kStep * kStep * std::exp(log_p) * (log_p - Q.log_density(x - n[0], y - n[1]));
+    }
+  }
+  const double trace = (Q.w * P.v - 2 * Q.c * P.c + Q.v * P.w) / Q.det();
+  const double form = Q.form(m[0] - n[0], m[1] - n[1]);
+  check_near(sum, (trace - 2 + std::log(Q.det() / P.det()) + form) / 2, 1e-11);
+  // Without correlations it is a sum over the components.
+  const Covariance A{0.8, 1.5, 0}, B{2, 0.9, 0};
+  const double diagonal =
+      (A.v / B.v + A.w / B.w - 2 + std::log(B.det() / A.det()) + B.form(m[0] - n[0], m[1] - n[1])) /
+      2;
+  check_near(diagonal, kl(m[0], A.v, n[0], B.v) + kl(m[1], A.w, n[1], B.w), 1e-12, "diagonal");
+}
+
 TEST_CASE("(G.6) mistake: KL taken as symmetric") {
   CHECK(kl(0, 1, 0, 0.1) > 3);    // too narrow
   CHECK(kl(0, 0.1, 0, 1) < 0.8);  // too wide
@@ -272,5 +315,41 @@ TEST_CASE("(DDPM.21) mistake: the noise of the last step as the target") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE(
+    "(DDPM.22) the error of v is that of eps over alpha_bar; the loss weighs it up to a limit") {
+  const Index n = 64;
+  Random random(7);
+  const Tensor x0 = random.normal({n, 3});
+  const NoisedBatch batch = add_noise(paper(), x0, random);
+  const Tensor wrong = batch.eps + random.normal({n, 3});
+  const Network network = [&](const Tensor&, const Tensor&) { return Variable(wrong); };
+  const auto t = batch.t.to_vector(), eps = batch.eps.to_vector(), e = wrong.to_vector(),
+             image = x0.to_vector();
+
+  double sum = 0, plain = 0;
+  for (std::size_t i = 0; i < eps.size(); ++i) {
+    const double now = paper().alpha_bar[static_cast<std::size_t>(t[i / 3])];
+    const double signal = std::sqrt(now), noise = std::sqrt(1 - now);
+    const double error = double(e[i]) - double(eps[i]);
+    // v of the prediction, whose image follows from x_t, against the true one.
+    const double x = signal * double(image[i]) + noise * double(eps[i]);
+    const double guess = (x - noise * double(e[i])) / signal;
+    const double v = signal * double(eps[i]) - noise * double(image[i]);
+    const double v_guess = signal * double(e[i]) - noise * guess;
+    check_near((v_guess - v) * (v_guess - v), error * error / now,
+               1e-9 * error * error / now + 1e-12, "the squared error of v");
+    sum += std::min(1 / now, 5.) * error * error;
+    plain += error * error;
+  }
+  const auto count = static_cast<double>(eps.size());
+  const auto loss = [&](double limit) {
+    return static_cast<double>(weighted_loss(paper(), limit, network, batch).item());
+  };
+  check_near(loss(5), sum / count, 1e-5 * sum / count, "the weighted loss");
+  check_near(loss(1), plain / count, 1e-5 * plain / count, "at limit 1");
+  CHECK(loss(1) == static_cast<double>(simple_loss(network, batch).item()));
+  CHECK_THROWS_AS(loss(0.5), Error);
+}
 
 }  // namespace ink::test

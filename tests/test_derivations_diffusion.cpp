@@ -90,15 +90,13 @@ TEST_CASE("(FWD.5) mistake: the ends of 1000 steps for 100") {
   CHECK(paper().alpha_bar[1000] < std::exp(-10.05));
 }
 
-TEST_CASE("(FWD.7) (FWD.8) the cosine schedule, clipped, has a falling signal-to-noise ratio") {
+TEST_CASE("(FWD.8) the cosine schedule, clipped, has a falling signal-to-noise ratio (FWD.7)") {
   const auto f = [](Index t) {
     const double c =
         std::cos((static_cast<double>(t) / 100 + 0.008) / 1.008 * std::numbers::pi / 2);
     return c * c;
   };
-  std::vector<double> beta;
-  for (Index t = 1; t <= 100; ++t) beta.push_back(std::min(1 - f(t) / f(t - 1), 0.999));
-  const Schedule s = Schedule::from_beta(beta);
+  const Schedule s = Schedule::cosine(100);
   for (Index t = 1; t <= 99; ++t) check_near(s.alpha_bar[at(t)], f(t) / f(0), 1e-12, "alpha_bar");
   CHECK(s.beta[100] == 0.999);
   CHECK(s.alpha_bar[100] > 0);
@@ -175,6 +173,12 @@ TEST_CASE("(POST.5) the mean in terms of the noise") {
 TEST_CASE("(POST.2) mistake: beta without the tilde") {
   CHECK(paper().beta_tilde[2] < 0.46 * paper().beta[2]);
   CHECK(paper().beta_tilde[100] > 0.98 * paper().beta[100]);
+  // Forth and back again: the variance of x_1 comes out as 1 - alpha_bar_1 with the tilde alone.
+  const double of_x_t = factors(paper(), 2).of_x_t, spread = 1 - paper().alpha_bar[2];
+  const auto back = [&](double variance) { return variance + of_x_t * of_x_t * spread; };
+  const double truth = 1 - paper().alpha_bar[1];
+  check_near(back(paper().beta_tilde[2]), truth, 1e-6 * truth, "with the tilde");
+  CHECK(back(paper().beta[2]) > 1.6 * truth);
 }
 
 TEST_CASE("(POST.3) mistake: an index off by one") {

@@ -184,6 +184,25 @@ TEST_CASE("(OPT.8) mistake: a decay without warm-up") {
   CHECK(weight_of_start(665) < 1e-18);
 }
 
+TEST_CASE("(OPT.5) mistake: averaging the buffers too") {
+  // A weight w that jitters about 1; the variance w^2 of what it makes of inputs of variance 1, as
+  // batch normalisation keeps it in a buffer; and a counter of steps. All three averaged alike.
+  Parameters parameters = parameters_at(full(1));
+  nn::Ema ema(parameters, Real(0.99));
+  for (int k = 1; k <= 2000; ++k) {
+    const double w = k % 2 == 0 ? 1.5 : 0.5;
+    parameters.values().copy_(Tensor::from({w, w * w, static_cast<double>(k), 0, 0}, {kCount}));
+    ema.update();
+  }
+  const auto average = [&](Index i) { return static_cast<double>(ema.average().at({i})); };
+  check_near(average(0), 1, 0.01, "the averaged weight");
+  // Its outputs have the variance 1; by the averaged buffer they would be divided by 1.25.
+  check_near(average(1), 1.25, 0.01, "the mean of the squares");
+  CHECK(std::fabs(average(0) * average(0) - average(1)) > 0.2);
+  // The counter lags behind by a hundred steps.
+  CHECK(average(2) < 1905);
+}
+
 TEST_CASE("(OPT.6) the learning rate rises, stays, and falls along half a cosine") {
   const nn::LearningRate rate{.peak = Real(0.5), .warmup = 10, .decay_start = 30, .total = 50};
   for (Index k = 0; k < 10; ++k) {

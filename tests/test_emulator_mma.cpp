@@ -64,6 +64,18 @@ void check_product(const Kernel& kernel, int k) {
   });
 }
 
+// Each thread copies a number; what a thread and its neighbour then see.
+__global__ void copy_neighbours(Real* seen, const Real* x, bool wait, bool barrier) {
+  __shared__ Real tile[64];
+  const int i = static_cast<int>(threadIdx.x);
+  cuda::copy_async<sizeof(Real)>(tile + i, x + i, i % 2 == 0);
+  cuda::copy_async_commit();
+  if (wait) cuda::copy_async_wait<0>();
+  if (barrier) __syncthreads();
+  seen[i] = tile[i];
+  seen[64 + i] = tile[63 - i];
+}
+
 float tf32(float x) { return std::bit_cast<float>(cuda::round_to_tf32(x)); }
 float bf16(float x) { return std::bit_cast<float>(cuda::round_to_bf16(x) << 16); }
 
@@ -74,6 +86,27 @@ TEST_CASE("(GPU.5) the fragments of a warp make a product of 16 x 8 numbers") {
     check_product(multiply_tf32, 8);
     check_product(multiply_bf16, 16);
   }
+}
+
+TEST_CASE("a copy has arrived for those who waited, and for others after a barrier") {
+  const std::vector<Real> x = numbers(64, 1);
+  const OnDevice from(x);
+  for_each_schedule([&] {
+    OnDevice seen(128);
+    cuda::launch(copy_neighbours, {1, 64}, seen.data(), from.data(), true, true);
+    const std::vector<Real> got = seen.to_vector();
+    for (std::size_t i = 0; i < 64; ++i) {
+      CHECK(got[i] == (i % 2 == 0 ? x[i] : 0));
+      CHECK(got[64 + i] == got[63 - i]);
+    }
+  });
+  OnDevice seen(128);
+  cuda::launch(copy_neighbours, {1, 64}, seen.data(), from.data(), false, true);
+  for (const Real value : seen.to_vector()) CHECK(std::isnan(value));
+  // Without a barrier the first thread looks before the last has begun.
+  cuda::launch(copy_neighbours, {1, 64}, seen.data(), from.data(), true, false);
+  CHECK(seen.to_vector()[0] == x[0]);
+  CHECK(std::isnan(seen.to_vector()[64]));
 }
 
 TEST_CASE("TF32 rounds to the nearest of 11 bits, ties away from zero") {

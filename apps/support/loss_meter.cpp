@@ -15,10 +15,11 @@ Network LossMeter::watch(Network network) {
   };
 }
 
-void LossMeter::add(const NoisedBatch& batch, const Variable& loss) {
-  parts_.push_back(loss.value().reshape({1}));
+void LossMeter::add(const NoisedBatch& batch) {
+  const Tensor of_images = mean(square(predicted_ - batch.eps), {1, 2, 3});
+  parts_.push_back(mean(of_images).reshape({1}));
   parts_.push_back(batch.t);
-  parts_.push_back(mean(square(predicted_ - batch.eps), {1, 2, 3}));
+  parts_.push_back(of_images);
 }
 
 void LossMeter::close_step(const Tensor& gradient_norm) {

@@ -15,8 +15,9 @@ class LossMeter {
 
   // The same network; what it predicts last is remembered.
   Network watch(Network network);
-  // Within a step: after each of its batches, and at its end, with the norm of its gradient.
-  void add(const NoisedBatch& batch, const Variable& loss);
+  // Within a step: after each of its batches, and at its end, with the norm of its gradient. Losses
+  // are those of simple_loss, whatever the weights of times in training: runs can be compared.
+  void add(const NoisedBatch& batch);
   void close_step(const Tensor& gradient_norm);
 
   // After a step: asks for its numbers.

@@ -26,7 +26,7 @@ class Monitor {
   // The network, watched for the losses of single images.
   Network watch(Network network) { return meter_.watch(std::move(network)); }
   // Within a step: notes what it shows, without looking at it.
-  void after_batch(const NoisedBatch& batch, const Variable& loss) { meter_.add(batch, loss); }
+  void after_batch(const NoisedBatch& batch) { meter_.add(batch); }
   void after_update(const Tensor& gradient_norm) { meter_.close_step(gradient_norm); }
 
   // Whether the run has had its steps, or somebody asked to stop.

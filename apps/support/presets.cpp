@@ -29,7 +29,8 @@ const std::vector<Preset>& presets() {
        .beta2 = 0.99,
        .weight_decay = 0.01,
        .clip = 1,
-       .ema = 0.995},
+       .ema = 0.995,
+       .weight_limit = 5},
       {.name = "base",
        .purpose = "for a GPU",
        .config = UNetConfig::base(),
@@ -40,7 +41,8 @@ const std::vector<Preset>& presets() {
        .beta2 = 0.99,
        .weight_decay = 0.01,
        .clip = 1,
-       .ema = 0.9995},
+       .ema = 0.9995,
+       .weight_limit = 1},
       {.name = "tiny",
        .purpose = "for tests",
        .config = tiny(),
@@ -51,7 +53,8 @@ const std::vector<Preset>& presets() {
        .beta2 = 0.99,
        .weight_decay = 0.01,
        .clip = 1,
-       .ema = 0.995},
+       .ema = 0.995,
+       .weight_limit = 1},
   };
   return table;
 }

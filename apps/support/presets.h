@@ -17,8 +17,9 @@ struct Preset {
   Index warmup;         // steps until it is reached
   double beta1, beta2;  // AdamW's
   double weight_decay;
-  double clip;  // the gradient's largest norm
-  double ema;   // the decay of the weights' average
+  double clip;          // the gradient's largest norm
+  double ema;           // the decay of the weights' average
+  double weight_limit;  // of a noisy time in the loss (weighted_loss)
 };
 
 const std::vector<Preset>& presets();

@@ -1,7 +1,6 @@
 // What every program shares: how it reads its options and how it ends.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,6 +9,12 @@
 
 #include "apps/support/machine.h"
 #include "tensor/check.h"
+
+// Only what reads a command line includes <CLI/CLI.hpp>, which takes seconds to compile.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace ink::apps {
 

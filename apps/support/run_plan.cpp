@@ -101,7 +101,7 @@ std::string RunPlan::to_json() const {
 
 RunPlan RunPlan::from_json(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = nlohmann::ordered_json::parse(text);
     RunPlan plan;
     if (json.contains("minutes")) plan.minutes_ = json.at("minutes").get<double>();
     plan.rate_.peak = json.at("peak");
@@ -111,7 +111,7 @@ RunPlan RunPlan::from_json(const std::string& text) {
       plan.rate_.total = json.at("total");
     }
     return plan;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const nlohmann::ordered_json::exception& error) {
     fail("checkpoint", "its plan cannot be read: {}", error.what());
   }
 }

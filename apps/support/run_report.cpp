@@ -58,6 +58,8 @@ std::vector<std::pair<std::string, std::string>> configuration_of(const Training
                          : std::string(", falling after 70 % of the time"))},
       {"AdamW", fmt::format("betas {:g} and {:g}, weight decay {:g}, gradients clipped at {:g}",
                             s.beta1, s.beta2, s.weight_decay, s.clip)},
+      {"Weight of a time in the loss",
+       s.weight_limit == 1 ? "1" : fmt::format("1 / alpha_bar, at most {:g}", s.weight_limit)},
       {"Average of weights", fmt::format("decay {:g}", s.ema)},
       {"Seed", fmt::format("{}", s.seed)},
       {"Machine", fmt::format("{}; {}", describe_machine(), describe_device(state.model.device()))},

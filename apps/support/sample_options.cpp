@@ -1,5 +1,7 @@
 #include "apps/support/sample_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "apps/support/program.h"
 
 namespace ink::apps {

@@ -23,6 +23,7 @@ void for_each_setting(SettingsType& settings, const TrainOptions& options, const
   visit("--weight-decay", settings.weight_decay, options.weight_decay);
   visit("--clip", settings.clip, options.clip);
   visit("--ema", settings.ema, options.ema);
+  visit("--weight-limit", settings.weight_limit, options.weight_limit);
   visit("--seed", settings.seed, options.seed);
 }
 
@@ -46,7 +47,7 @@ std::string Settings::to_json() const {
 
 Settings Settings::from_json(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = nlohmann::ordered_json::parse(text);
     Settings settings{};
     json.at("--data").get_to(settings.data);
     json.at("--images").get_to(settings.images);
@@ -54,7 +55,7 @@ Settings Settings::from_json(const std::string& text) {
       json.at(name).get_to(value);
     });
     return settings;
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const nlohmann::ordered_json::exception& error) {
     fail("checkpoint", "its settings cannot be read: {}", error.what());
   }
 }
@@ -75,6 +76,7 @@ Settings new_settings(const TrainOptions& options, const std::string& default_pr
                     .weight_decay = preset.weight_decay,
                     .clip = preset.clip,
                     .ema = preset.ema,
+                    .weight_limit = preset.weight_limit,
                     .seed = 0};
   for_each_setting(settings, options, [](const char*, auto& value, const auto& typed) {
     if (typed) value = *typed;

@@ -18,7 +18,7 @@ struct Settings {
   Index batch, accumulate;
   double lr;
   Index warmup;
-  double beta1, beta2, weight_decay, clip, ema;
+  double beta1, beta2, weight_decay, clip, ema, weight_limit;
   std::uint64_t seed;
 
   bool operator==(const Settings&) const = default;

@@ -1,5 +1,6 @@
 #include "apps/support/train_options.h"
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -106,6 +107,10 @@ void add_training_options(CLI::App& app, TrainOptions& options) {
   add("--clip", options.clip, by_preset("largest norm of a gradient; 0: no limit", &Preset::clip));
   add("--ema", options.ema,
       by_preset("decay of the average of the weights that draws samples", &Preset::ema));
+  add("--weight-limit", options.weight_limit,
+      by_preset(
+          "weight min(1 / alpha_bar_t, limit) of a time t in the loss; 1: the paper's, all alike",
+          &Preset::weight_limit));
   add_seed(app, [&options](std::uint64_t seed) { options.seed = seed; })->group(group);
 }
 
@@ -143,6 +148,10 @@ void check_values(const TrainOptions& options) {
     check_usage(!value || (std::isfinite(*value) && *value >= 0), name,
                 "expected a finite number, at least 0, got {}", value.value_or(0));
   }
+  check_usage(
+      !options.weight_limit || (std::isfinite(*options.weight_limit) && *options.weight_limit >= 1),
+      "--weight-limit", "expected a finite number, at least 1, got {}",
+      options.weight_limit.value_or(0));
   check_count("--image-size", options.image_size, 1, 4096);
   check_usage(!options.channels || *options.channels == 1 || *options.channels == 3, "--channels",
               "expected 1 (grey) or 3 (RGB), got {}", options.channels.value_or(0));

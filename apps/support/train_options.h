@@ -22,7 +22,7 @@ struct TrainOptions {
   std::optional<Index> batch, accumulate;
   std::optional<double> lr;
   std::optional<Index> warmup;
-  std::optional<double> beta1, beta2, weight_decay, clip, ema;
+  std::optional<double> beta1, beta2, weight_decay, clip, ema, weight_limit;
   std::optional<std::uint64_t> seed;
   std::optional<std::string> out;
   double save_every = 60;  // seconds

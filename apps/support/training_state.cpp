@@ -97,7 +97,7 @@ std::string TrainingState::counters() const {
   json["noise_position"] = noise.position();
   json["images_seen"] = order.seen();
   json["seconds"] = seconds;
-  json["frames"] = nlohmann::json::array();
+  json["frames"] = nlohmann::ordered_json::array();
   for (const Frame& frame : frames) {
     json["frames"].push_back({frame.step, frame.seconds, frame.file, frame.sampler});
   }
@@ -106,7 +106,7 @@ std::string TrainingState::counters() const {
 
 void TrainingState::read_counters(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = nlohmann::ordered_json::parse(text);
     step = json.at("step");
     optimizer.set_steps(json.at("optimizer_steps"));
     ema.set_updates(json.at("ema_updates"));
@@ -117,7 +117,7 @@ void TrainingState::read_counters(const std::string& text) {
     for (const auto& frame : json.at("frames")) {
       frames.push_back({frame.at(0), frame.at(1), frame.at(2), frame.at(3)});
     }
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const nlohmann::ordered_json::exception& error) {
     fail("checkpoint", "its counters cannot be read: {}", error.what());
   }
 }

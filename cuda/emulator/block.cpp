@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulator/async_copy.h"
 #include "cuda/emulator/exchange.h"
 #include "cuda/emulator/faults.h"
 #include "cuda/emulator/fiber.h"
@@ -314,6 +315,7 @@ bool run_grid(const Grid& grid) {
   poison_shared_memory_of_launch(grid.shared_bytes);
   const bool ended = std::all_of(order.begin(), order.end(), [&](std::uint64_t i) {
     if (i != order.front()) poison_shared_memory_of_block();
+    forget_copies();
     const uint3 index{static_cast<unsigned>(i % gridDim.x),
                       static_cast<unsigned>(i / gridDim.x % gridDim.y),
                       static_cast<unsigned>(i / gridDim.x / gridDim.y)};

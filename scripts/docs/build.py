@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Builds the site: the README, the derivations and the other pages of docs/, and every source file as a page.
 
-usage: build.py [ROOT [OUT]]      OUT is ROOT/build/docs
+usage: build.py [ROOT [OUT [FIGURES]]]      OUT is ROOT/build/docs
+
+FIGURES is the folder into which build/figures has drawn; without it the copies in docs/figures are shown.
 
 Needs pandoc, and KaTeX with node (scripts/install_deps.sh docs). The pages need no network and open from the disk.
 """
@@ -20,11 +22,12 @@ sys.path.append(str(HERE.parent))  # the gates know what a tag and a snippet are
 
 import chapters  # noqa: E402
 import check_tags  # noqa: E402
+import figures as drawn  # noqa: E402
 import sources as program  # noqa: E402
 import tree  # noqa: E402
 
 # What a reader of docs/*.md wants first; pages that are not named here follow by name.
-FIRST = ["reading_order", "what_to_expect", "layout", "why", "adding_an_op", "performance"]
+FIRST = ["reading_order", "what_to_expect", "mistakes", "layout", "why", "adding_an_op", "performance"]
 PART_TWO = 12  # the chapter that opens Part II
 
 
@@ -65,7 +68,7 @@ def parts_of(root):
         return (FIRST.index(stem) if stem in FIRST else len(FIRST), name)
 
     others.sort(key=preference)
-    first = [name for name in others if preference(name)[0] < 2]
+    first = [name for name in others if preference(name)[0] < 3]
     return [
         ("Start", ["README.md", *first]),
         ("Part I: the machine", [name for name in derivations if chapter_order(name)[0] < PART_TWO]),
@@ -74,14 +77,14 @@ def parts_of(root):
     ]
 
 
-def read_pages(parts, sources, faults):
+def read_pages(parts, sources, figures, faults):
     """All pages, and those that they link to, by name."""
     pages, waiting = {}, [name for _, names in parts for name in names]
     while waiting:
         name = waiting.pop(0)
         if name in pages:
             continue
-        pages[name] = chapters.Page(name, sources, faults)
+        pages[name] = chapters.Page(name, sources, figures, faults)
         waiting += [path for path in pages[name].linked if path.endswith(".md") and (sources.root / path).is_file()]
     return pages
 
@@ -209,20 +212,20 @@ class Site:
         for font in fonts.glob("*.woff2"):
             shutil.copyfile(font, self.out / "katex/fonts" / font.name)
 
-    def copy_files(self, sources):
+    def copy_files(self, sources, figures):
         for path in {path for page in self.pages.values() for path in page.linked}:
-            file = sources.root / path
+            file = figures.file(path)
             if file.is_file() and not path.endswith(".md") and path not in sources.files:
                 copy = self.out / "files" / path
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
 
 
-def build(root, out):
+def build(root, out, fresh=None):
     """Writes the site; returns its faults and a line about it."""
     faults, katex, sources = chapters.Faults(), katex_folder(), program.Sources(root)
-    parts = parts_of(root)
-    pages = read_pages(parts, sources, faults)
+    parts, figures = parts_of(root), drawn.Figures(root, fresh, faults)
+    pages = read_pages(parts, sources, figures, faults)
     if faults:
         return faults, ""
     equations = equations_of(pages, faults)
@@ -243,7 +246,7 @@ def build(root, out):
         url = program.url_of_folder(folder)
         site.page(url, folder, program.folder_page(sources, folder, "../" * url.count("/")), "program")
     site.copy_assets(katex)
-    site.copy_files(sources)
+    site.copy_files(sources, figures)
     site.put("search_index.js", search_index(parts, pages, sources))
     return faults, f"{len(pages)} pages, {len(sources.files)} source files, {len(equations)} equations"
 
@@ -251,9 +254,10 @@ def build(root, out):
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent.parent).resolve()
     out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else root / "build/docs"
+    fresh = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
     started, unfinished = time.monotonic(), out.with_name(out.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    faults, summary = build(root, unfinished)
+    faults, summary = build(root, unfinished, fresh)
     if faults:
         shutil.rmtree(unfinished, ignore_errors=True)
         print("\n".join(dict.fromkeys(faults)))

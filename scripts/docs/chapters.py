@@ -37,8 +37,8 @@ def place_of_page(name):
 class Page:
     """A Markdown file `name`: read() it, have its formulas rendered, then write() it."""
 
-    def __init__(self, name, sources, faults):
-        self.name, self.sources, self.faults = name, sources, faults
+    def __init__(self, name, sources, figures, faults):
+        self.name, self.sources, self.figures, self.faults = name, sources, figures, faults
         self.url = place_of_page(name)
         self.to_root = "../" * self.url.count("/")
         self.table = symbols.SymbolTable()
@@ -195,9 +195,10 @@ class Page:
             self.faults.add(self.name, f"no test is named after ({tag})")
         if not in_code and not in_tests:
             return ""
-        # A line that computes says more than a declaration, a test's own name more than a table that repeats the tag.
-        in_code = sorted(in_code, key=lambda place: self.sources.is_declaration(*place))
-        in_tests = sorted(in_tests, key=lambda test: test[2] == "")
+        # A line that computes says more than a declaration, the library more than a program that draws it, a test's
+        # own name more than a table that repeats the tag.
+        in_code = sorted(in_code, key=lambda place: (place[0].startswith("apps/"), self.sources.is_declaration(*place)))
+        in_tests = sorted(in_tests, key=lambda test: (test[2] == "", test[2].startswith("figure ")))
         code = [f'<li class="code">{self._citation(*place)}</li>' for place in in_code]
         tests = [f'<li class="test">{self._proof(*test)}</li>' for test in in_tests]
         rows = f'<ul>{"".join(code[:SHOWN] + tests[:SHOWN])}</ul>{folded(code[SHOWN:] + tests[SHOWN:])}'
@@ -229,6 +230,10 @@ class Page:
             return self._block_of_code(*content)
         if kind == "Str" and REFERENCE.search(content):
             return raw(self._references(content))
+        if kind == "Image":
+            svg = self.figures.svg(self._path_of(content[2][0]))
+            if svg:
+                return raw(f'<span class="figure">{svg.strip()}</span>')
         if kind in ("Link", "Image"):
             content[2][0] = self._target(content[2][0])
         return element

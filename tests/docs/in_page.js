@@ -44,7 +44,7 @@ window.inkCheck = {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth <= width) return [];
     const wide = [...document.querySelectorAll('main *')].filter((node) => {
-      const scrolls = node.parentElement.closest('pre, .wide, .formula, #sidebar, .card li');
+      const scrolls = node.parentElement.closest('pre, .wide, .formula, .figure, #sidebar, .card li');
       return !scrolls && node.getBoundingClientRect().right > width + 1;
     });
     const names = wide.slice(0, 3).map((node) => `${node.tagName.toLowerCase()}.${node.className}`);
@@ -69,12 +69,13 @@ window.inkCheck = {
       return 'rgb(255, 255, 255)';
     };
     const kinds = 'p, h1, h2, td, th, p a, p code, pre code, .comment, .keyword, .string, #sidebar a, #sidebar h2,' +
-      'a.number, a.tag, .card a, .katex, #search input';
+      'a.number, a.tag, .card a, .katex, #search input, .fig text';
     const found = new Set();
     for (const node of document.querySelectorAll(kinds)) {
-      const [one, two] = [luminance(getComputedStyle(node).color), luminance(behind(node))];
+      const colour = node.closest('.fig') ? getComputedStyle(node).fill : getComputedStyle(node).color;
+      const [one, two] = [luminance(colour), luminance(behind(node))];
       const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-      if (ratio < 4.5) found.add(`contrast ${ratio.toFixed(1)} of ${node.tagName.toLowerCase()}.${node.className}`);
+      if (ratio < 4.5) found.add(`contrast ${ratio.toFixed(1)} of ${node.tagName.toLowerCase()}.${node.getAttribute('class') || ''}`);
     }
     return [...found].slice(0, 4);
   },

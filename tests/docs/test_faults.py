@@ -31,10 +31,12 @@ $$
 
 See (DBL.1), [the start](../../README.md) and *(DBL.1) twice*.
 """
+DRAWN = "<svg class='fig'><text x='1.5'>one</text></svg>\n"
 SMALL = {
-    "README.md": "# Small\n\n[one](docs/derivations/01_double.md), [code](nn/double.cpp)\n\n"
+    "README.md": "# Small\n\n![a figure](docs/figures/f.svg)\n\n[one](docs/derivations/01_double.md), [code](nn/double.cpp)\n\n"
     '<img alt="" src="docs/a.svg" width="30">\n',
     "docs/a.svg": "<svg/>\n",
+    "docs/figures/f.svg": DRAWN,
     "docs/derivations/01_double.md": CHAPTER,
     "nn/double.cpp": "double twice(double x) {\n  const double y = 2 * x;  // (DBL.1)\n  return y;\n}\n",
     "tests/test_double.cpp": 'TEST_CASE("(DBL.1) twice") {}\n',
@@ -50,6 +52,9 @@ BUILD_FAULTS = [
     ("docs/derivations/01_double.md", "See (DBL.1)", "See (DBL.7)", "(DBL.7) is defined in no chapter"),
     ("docs/derivations/01_double.md", r"\tag{DBL.1}", r"\tag{DBL.1} \tag{DBL.2}", "two tags in one formula"),
     ("README.md", "# Small", "# Small\n\n**(DBL.1)**", "(DBL.1) is defined a second time"),
+    ("docs/figures/f.svg", "1.5", "4.5", "docs/figures/f.svg: this is not what build/figures draws"),
+    ("docs/figures/f.svg", "one", "two", "docs/figures/f.svg: this is not what build/figures draws"),
+    ("README.md", "docs/figures/f", "docs/figures/g", "a link to docs/figures/g.svg, which is not there"),
     ("README.md", "docs/a.svg", "docs/b.svg", "a link to docs/b.svg, which is not there"),
     ("docs/derivations/01_double.md", "../../README.md", "../READYOU.md", "a link to docs/READYOU.md"),
     ("nn/double.cpp", "return y;", "return y;  // (DBL.9)", "(DBL.9) is defined in no chapter"),
@@ -69,6 +74,7 @@ SITE_FAULTS = [
     (CHAPTER_PAGE, "</h1>", '</h1><img alt="" src="https://example.org/a.png">', "asks a network"),
     (CHAPTER_PAGE, "</h1>", '</h1><div style="width: 500px">x</div>', "wider than its screen of 390"),
     (CHAPTER_PAGE, "</h1>", '</h1><p style="color: #888">x</p>', "contrast"),
+    (CHAPTER_PAGE, "</h1>", '</h1><svg class="fig"><text style="fill: #888">x</text></svg>', "contrast"),
     (CHAPTER_PAGE, 'data-tag="GN.4"', "", "(GN.4) has no card"),
     (CHAPTER_PAGE, 'place" title="', 'plaice" title="', "(GN.4) leads to no code"),
     (CHAPTER_PAGE, "src/tests/", "src/", "(GN.4) leads to no test"),
@@ -106,7 +112,8 @@ class Tally:
 
 
 def run_build(root):
-    command = [sys.executable, str(BUILD), str(root), str(root / "site")]
+    write(root, "drawn/f.svg", DRAWN.replace("1.5", "1.7"))  # as another machine may round
+    command = [sys.executable, str(BUILD), str(root), str(root / "site"), str(root / "drawn")]
     result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return result.returncode, (result.stdout + result.stderr).splitlines()
 

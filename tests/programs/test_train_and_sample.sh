@@ -115,6 +115,17 @@ for signal in INT TERM; do
   same_as_whole $signal
 done
 
+# ---- threads that wait sleep, unless the user wants it otherwise ----------------------------------
+for choice in GOMP_SPINCOUNT=300 OMP_WAIT_POLICY=passive; do
+  variable=${choice%=*}
+  env -u OMP_WAIT_POLICY ${choice/GOMP*/} "${tiny[@]}" --steps 300 --out $variable >log &
+  run=$!
+  started $variable
+  [ "$(tr '\0' '\n' </proc/$run/environ | grep -E '^(GOMP|OMP_WAIT)')" = $choice ] || fail "expected $choice"
+  kill -INT $run
+  wait $run || true
+done
+
 # ---- kill -9 at any moment leaves a checkpoint that loads ----------------------------------------
 "${tiny[@]}" --steps 300 --save-every 0 --out killed >log &
 run=$!

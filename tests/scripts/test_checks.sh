@@ -110,6 +110,15 @@ plant docs/derivations/more.md </dev/null
 plant cuda/a.cu <<<'y = x;  // (ATT.2)'
 expect check_tags.py 1 'cuda/a.cu:1: (ATT.2) is defined in no chapter'
 
+# ---- mistakes
+fresh
+plant docs/derivations/a.md <<<$'$$x = y \\tag{GN.4}$$ [definition]\n\n**No root.** Test: *(GN.4) mistake:\nno root*.'
+expect check_tags.py 1 'there is no test *(GN.4) mistake: no root*'
+plant tests/test_a.cpp <<<$'TEST_CASE(\n    "(GN.4) mistake: no root") {}'
+expect check_tags.py 0 '1 mistakes, each refuted'
+plant tests/test_b.cpp <<<'TEST_CASE("(GN.4) mistake: no sign") {}'
+expect check_tags.py 1 'no page of docs/ names the mistake *(GN.4) mistake: no sign*'
+
 # ---- snippets
 fresh
 plant nn/a.cpp <<<$'int f() {\n  return 1;\n}\nint g();'
@@ -146,9 +155,16 @@ if command -v clang-tidy >/dev/null; then
   fresh
   cp .clang-tidy "$root"
   plant nn/a.cpp <<<$'#include <string>\nint f(std::string s) { return *s.c_str() + *(int*)0; }\nstruct A { virtual ~A(); virtual void g(); };\nstruct B : A { virtual void g(); };'
-  plant compile_commands.json <<<"[{\"directory\": \"$root\", \"file\": \"nn/a.cpp\", \"command\": \"c++ -std=c++20 -Wall -c nn/a.cpp\"}]"
-  expect check_tidy.sh 1 'modernize-use-override'
-  expect check_tidy.sh 1 'performance-unnecessary-value-param'
+  plant nn/b.cpp <<<'int h() { return 1; }'
+  for file in nn/a.cpp nn/b.cpp; do
+    echo "{\"directory\": \"$root\", \"file\": \"$file\", \"command\": \"c++ -std=c++20 -Wall -o x.o -c $file\"}"
+  done | paste -sd, | sed 's/.*/[&]/' | plant compile_commands.json
+  expect check_tidy.py 1 'modernize-use-override'
+  expect check_tidy.py 1 'nn/a.cpp:2:19: error: the parameter '\''s'\'' is copied'
+  plant nn/a.cpp <<<'int g() { return 1; }'
+  expect check_tidy.py 0
+  plant nn/a.cpp <<<'int h() { return 1; }' # a name of nn/b.cpp's: the two are read apart
+  expect check_tidy.py 0
 fi
 
 echo "checks: $count expectations hold"

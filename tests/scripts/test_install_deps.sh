@@ -100,13 +100,13 @@ run_on bare build
 grep -q 'install -y --no-install-recommends g++ libfmt-dev zlib1g-dev nlohmann-json3-dev libcli11-dev libstb-dev$' \
   "$scratch/calls" || fail "a bare machine gets a compiler"
 
-# The site: its tools are programs. On Fedora KaTeX comes from npm.
+# The site: its tools are programs. On Fedora and Arch KaTeX comes from npm.
 machine writer 0 none
 for tool in python3 node; do program writer $tool <<<'exit 0'; done
 run_on writer --print docs browser
 [ $status -eq 1 ] || fail "docs: status 1"
-for line in 'install -y pandoc katex chromium' 'dnf install -y pandoc nodejs-npm chromium' 'npm install -g katex' \
-  'pacman -S --needed pandoc-cli katex chromium' 'brew install pandoc katex chromium'; do
+for line in 'install -y pandoc katex chromium' 'dnf install -y pandoc nodejs-npm chromium' 'Fedora, KaTeX:   sudo npm install -g katex' \
+  'pacman -S --needed pandoc-cli npm chromium' 'Arch, KaTeX:     sudo npm install -g katex' 'brew install pandoc katex chromium'; do
   grep -qF "$line" "$scratch/output" || fail "docs: prints '$line'"
 done
 for tool in pandoc katex google-chrome; do program writer $tool <<<'exit 0'; done
