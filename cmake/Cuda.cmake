@@ -72,8 +72,8 @@ elseif(INK_CUDA STREQUAL "ON")
   message(FATAL_ERROR "INK_CUDA=ON, but: ${INK_CUDA_REASON}")
 endif()
 
-# Adds the library `name` of kernels for a GPU, from the given sources. The runtime is linked statically, so that the programs start on a
-# machine without a driver, and can say so.
+# Adds the library `name` of kernels for a GPU, from the given sources. The runtime is linked statically, so that the
+# programs start on a machine without a driver, and can say so.
 function(ink_add_cuda_kernels name real)
   add_library(${name} STATIC ${ARGN})
   set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY Static POSITION_INDEPENDENT_CODE ON)
