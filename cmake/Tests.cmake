@@ -69,7 +69,7 @@ function(ink_add_tests real)
   endif()
   ink_add_test_libraries(${real} "${suffix}")
   add_executable(${name} tests/main.cpp ${INK_CUDA_TESTS} ${INK_EMULATOR_TESTS})
-  target_link_libraries(${name} PRIVATE inkling_tests_${real} $<TARGET_OBJECTS:inkling_tests_${real}> inkling_emulated_${real})
+  target_link_libraries(${name} PRIVATE inkling_tests_${real} inkling_emulated_${real})
   add_dependencies(tests ${name})
 
   # The kernels of cuda/ alone, for those who write one.
@@ -113,8 +113,7 @@ endif()
 # The same tests, with the kernels on the GPU. Without one they are skipped.
 if(INK_WITH_CUDA AND INK_REAL IN_LIST INK_TEST_REALS)
   add_executable(tests_gpu tests/gpu/main.cpp ${INK_CUDA_TESTS})
-  target_link_libraries(tests_gpu PRIVATE inkling_tests_${INK_REAL} $<TARGET_OBJECTS:inkling_tests_${INK_REAL}>
-                        inkling_gpu_ladder inkling_cuda)
+  target_link_libraries(tests_gpu PRIVATE inkling_tests_${INK_REAL} inkling_gpu_ladder inkling_cuda)
   add_dependencies(tests tests_gpu)
   add_test(NAME gpu/${INK_REAL} COMMAND tests_gpu)
   set_tests_properties(gpu/${INK_REAL} PROPERTIES TIMEOUT 900 SKIP_RETURN_CODE 77 ENVIRONMENT "${INK_TEST_ENVIRONMENT}")
