@@ -27,7 +27,7 @@ import sources as program  # noqa: E402
 import tree  # noqa: E402
 
 # What a reader of docs/*.md wants first; pages that are not named here follow by name.
-FIRST = ["reading_order", "what_to_expect", "mistakes", "layout", "why", "adding_an_op", "performance"]
+FIRST = ["reading_order", "what_to_expect", "mistakes", "layout", "why", "adding_an_op", "debugging_cuda", "performance"]
 PART_TWO = 12  # the chapter that opens Part II
 
 
