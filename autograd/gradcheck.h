@@ -17,11 +17,13 @@ struct GradientCheckOptions {
   // 1e-7 in double, 2e-2 in float.
   double tolerance = 0;
   std::uint64_t seed = 1;  // of the random vector that joins the outputs to one number
+  // Checks at most this many elements of each input, spread evenly; 0 checks all.
+  Index elements = 0;
 };
 
 // Compares the gradient of <v, f(inputs)>, v random, with central differences at every element of
-// every input. Throws Error naming `op`, the input, the index, got and expected at the worst
-// element that is wrong.
+// every input, or at some of them. Throws Error naming `op`, the input, the index, got and expected
+// at the worst element that is wrong.
 void check_gradients(const char* op, const std::function<Variable(const std::vector<Variable>&)>& f,
                      const Tensors& inputs, const GradientCheckOptions& options = {});
 

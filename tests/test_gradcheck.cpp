@@ -94,6 +94,20 @@ TEST_CASE("check_gradients: step and tolerance may be chosen") {
   CHECK(complaint(f, {kB}, {.step = 1e-2, .tolerance = 0.02, .seed = 5}) != "");
 }
 
+TEST_CASE("check_gradients: some elements may stand for all") {
+  const auto wrong_at = [](Index element) {
+    return [element](const Inputs& x) {
+      Tensor da = Tensor::ones({2, 3});
+      da.reshape({6}).slice(0, element, element + 1).fill_(3);
+      return multiply_wrongly(x[0], x[1], da, Tensor::ones({3}));
+    };
+  };
+  // Two of six: the first and the fourth.
+  CHECK(complaint(wrong_at(3), {kA, kB}, {.elements = 2}) != "");
+  CHECK(complaint(wrong_at(4), {kA, kB}, {.elements = 2}) == "");
+  CHECK(complaint(wrong_at(4), {kA, kB}, {.elements = 6}) != "");
+}
+
 TEST_CASE("check_gradients: leaves the inputs as they were, and records nothing of its own") {
   const Tensor x = kB.clone();
   const std::uint64_t version = x.version();

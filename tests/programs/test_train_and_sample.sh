@@ -40,7 +40,7 @@ refuse 2 '--lr' "${tiny[@]}" --lr -1
 refuse 2 '--batch' "${tiny[@]}" --batch 0
 refuse 2 '--threads' "$train" --threads 100000
 refuse 2 '--help' "$train" --sloppy
-refuse 1 'this build has no CUDA backend' "${tiny[@]}" --device cuda
+refuse 1 'use --device cpu or auto' env CUDA_VISIBLE_DEVICES= "${tiny[@]}" --device cuda
 refuse 1 'nowhere' "$train" --preset tiny --data nowhere
 refuse 1 'nowhere' "$train" --preset tiny --images nowhere
 touch file
