@@ -1,7 +1,9 @@
 #include "tensor/kernels/copy.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <string>
 
 #include "cuda/loop.cuh"
 #include "tensor/kernels/axes.h"
@@ -13,16 +15,15 @@ namespace {
 constexpr int kTile = 32;     // of a transpose: rows and columns
 constexpr int kTileRows = 8;  // that a block moves at a time
 
-// Where element `position` of a walk lies. I is 32 bits wide where the positions allow it: a 64-bit
-// division takes several times as long.
-template <class I>
+// Where element `position` of a walk lies. Positions are 32 bits wide: a 64-bit division takes
+// several times as long.
 struct Place {
   Index dst = 0, src = 0;
 
-  __device__ Place(const Axes& axes, I position) {
+  __device__ Place(const Axes& axes, std::uint32_t position) {
     for (int a = axes.count - 1; a >= 0; --a) {
-      const I extent = static_cast<I>(axes.axis[a].extent);
-      const I rest = position / extent;
+      const auto extent = static_cast<std::uint32_t>(axes.axis[a].extent);
+      const std::uint32_t rest = position / extent;
       const auto at = static_cast<Index>(position - rest * extent);
       dst += at * axes.axis[a].dst;
       src += at * axes.axis[a].src;
@@ -32,10 +33,10 @@ struct Place {
 };
 
 // One element, or one pack of a contiguous run, for each position.
-template <int Width, class I>
+template <int Width>
 __global__ void copy_kernel(Real* dst, const Real* src, Axes axes, Index positions) {
   for (const Index position : indices(positions)) {
-    const Place<I> place(axes, static_cast<I>(position));
+    const Place place(axes, static_cast<std::uint32_t>(position));
     store_pack(dst + place.dst, 0, load_pack<Width>(src + place.src, 0));
   }
 }
@@ -43,7 +44,6 @@ __global__ void copy_kernel(Real* dst, const Real* src, Axes axes, Index positio
 // A transpose: `along` is contiguous in dst, `across` in src. A block reads a tile along `across`
 // and writes it along `along`, so that both take whole lines of memory; the padding keeps a column
 // of the tile in 32 different banks.
-template <class I>
 __global__ void transpose_kernel(Real* dst, const Real* src, Axes outer, Axis across, Axis along,
                                  Index tiles) {
   __shared__ Real tile[kTile][kTile + 1];
@@ -53,7 +53,7 @@ __global__ void transpose_kernel(Real* dst, const Real* src, Axes outer, Axis ac
 
   for (Index t = blockIdx.x; t < tiles; t += gridDim.x) {
     const Index i = t % tiles_across * kTile, j = t / tiles_across % tiles_along * kTile;
-    const Place<I> place(outer, static_cast<I>(t / tiles_across / tiles_along));
+    const Place place(outer, static_cast<std::uint32_t>(t / tiles_across / tiles_along));
     for (Index r = y; r < kTile; r += kTileRows) {
       if (i + x < across.extent && j + r < along.extent) {
         tile[r][x] = src[place.src + i + x + (j + r) * along.src];
@@ -93,11 +93,7 @@ bool made_of_packs(const Real* dst, const Real* src, const Axes& axes) {
 template <int Width>
 void copy_positions(Real* dst, const Real* src, const Axes& axes) {
   const Index n = positions(axes);
-  if (n <= std::numeric_limits<std::int32_t>::max()) {
-    launch(copy_kernel<Width, std::uint32_t>, launch_for(n), dst, src, axes, n);
-  } else {
-    launch(copy_kernel<Width, Index>, launch_for(n), dst, src, axes, n);
-  }
+  launch(copy_kernel<Width>, launch_for(n), dst, src, axes, n);
 }
 
 void transpose(Real* dst, const Real* src, const Axes& outer, const Axis& across,
@@ -106,11 +102,7 @@ void transpose(Real* dst, const Real* src, const Axes& outer, const Axis& across
                       ((along.extent + kTile - 1) / kTile);
   const Launch how{dim3(static_cast<unsigned>(std::min(tiles, kMostBlocks))),
                    dim3(kTile, kTileRows)};
-  if (tiles <= std::numeric_limits<std::int32_t>::max()) {
-    launch(transpose_kernel<std::uint32_t>, how, dst, src, outer, across, along, tiles);
-  } else {
-    launch(transpose_kernel<Index>, how, dst, src, outer, across, along, tiles);
-  }
+  launch(transpose_kernel, how, dst, src, outer, across, along, tiles);
 }
 
 }  // namespace
@@ -118,6 +110,11 @@ void transpose(Real* dst, const Real* src, const Axes& outer, const Axis& across
 void copy(Real* dst, const Real* src, const CopySizes& sizes) {
   Axes axes = merged_axes(sizes);
   if (positions(axes) == 0) return;
+  constexpr Index kMost = std::numeric_limits<std::int32_t>::max();
+  if (positions(axes) > kMost) {
+    throw Error("[copy] expected at most " + std::to_string(kMost) + " elements, got " +
+                std::to_string(positions(axes)));
+  }
   if (made_of_packs(dst, src, axes)) {
     Axis& run = axes.axis[axes.count - 1];
     run = {run.extent / kPack, kPack, kPack};

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
 
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
@@ -44,6 +47,32 @@ void check_map(const char* name, Index n, Index shift, F f) {
   });
 }
 
+template <class... F, class Check>
+void for_each_functor(Functors<F...>, const Check& check) {
+  (check(F{}), ...);
+}
+
+// f of positive numbers, an array for each seed, on both devices.
+template <class F, class... Seed>
+void check_functor(Index shift, F f, Seed... seed) {
+  constexpr Index kCount = 70;
+  const auto positive = [&](int s) {
+    std::vector<Real> values = numbers(kCount + shift, s);
+    for (Real& x : values) x = std::fabs(x) + Real(0.125);
+    return values;
+  };
+  const std::vector<Real> x[] = {positive(seed)...};
+  const OnDevice on_device[] = {OnDevice(positive(seed))...};
+  std::vector<Real> expected(static_cast<std::size_t>(kCount + shift), -7);
+  OnDevice out(expected);
+  const auto run = [&]<std::size_t... i>(std::index_sequence<i...>) {
+    cpu::map(expected.data() + shift, kCount, f, (x[i].data() + shift)...);
+    cuda::map(out.data() + shift, kCount, f, (on_device[i].data() + shift)...);
+  };
+  run(std::index_sequence_for<Seed...>{});
+  check_near_all(out.to_vector(), expected, 16);
+}
+
 }  // namespace
 
 TEST_SUITE("cuda elementwise") {
@@ -55,6 +84,14 @@ TEST_SUITE("cuda elementwise") {
         check_map("add", n, shift, Add{});
         check_map("silu's gradient", n, shift, SiluGrad{});
       }
+    }
+  }
+
+  TEST_CASE("every functor of the lists, aligned and not") {
+    for (const Index shift : {0, 1}) {
+      for_each_functor(UnaryFunctors{}, [&](auto f) { check_functor(shift, f, 1); });
+      for_each_functor(BinaryFunctors{}, [&](auto f) { check_functor(shift, f, 1, 2); });
+      for_each_functor(TernaryFunctors{}, [&](auto f) { check_functor(shift, f, 1, 2, 3); });
     }
   }
 
@@ -142,6 +179,8 @@ TEST_SUITE("cuda copy") {
     check_copy({4, {2, 3, 9, 10}, {270, 90, 10, 1}, {270, 1, 30, 3}}, 540, 540);
     check_copy({2, {6, 7}, {20, 2}, {30, 3}}, 120, 180);
     check_copy({0, {}, {}, {}}, 1, 1);
+    CHECK_THROWS_WITH(cuda::copy(nullptr, nullptr, {2, {1 << 16, 1 << 16}, {1 << 17, 1}, {0, 0}}),
+                      doctest::Contains("at most 2147483647 elements, got 4294967296"));
     check_copy({2, {0, 7}, {7, 1}, {7, 1}}, 1, 1);
   }
 }
@@ -255,6 +294,21 @@ TEST_SUITE("cuda optimizer") {
         });
       }
     }
+  }
+
+  TEST_CASE("buffers that are not aligned") {
+    constexpr Index kCount = 37;
+    const Buffers start(kCount + 1);
+    const std::vector<Real> norm{Real(2.5)};
+    Buffers e = start;
+    cpu::adamw(e.p.data() + 1, e.m.data() + 1, e.v.data() + 1, e.a.data() + 1, e.g.data() + 1,
+               norm.data(), kCount, kStep);
+    const OnDevice g(start.g), device_norm(norm);
+    OnDevice p(start.p), m(start.m), v(start.v), a(start.a);
+    cuda::adamw(p.data() + 1, m.data() + 1, v.data() + 1, a.data() + 1, g.data() + 1,
+                device_norm.data(), kCount, kStep);
+    check_near_all(p.to_vector(), e.p, 16);
+    check_near_all(a.to_vector(), e.a, 16);
   }
 
   TEST_CASE("a norm that is not finite changes nothing") {
