@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy (see .clang-tidy) over every source of Inkling that a build compiles, but for the tests: they would
-take half of the time, and their mistakes show when they run.
+"""Runs clang-tidy (see .clang-tidy) over every source of Inkling that a build compiles, but for the tests, which would
+take half of the time and whose mistakes show when they run, and for cuda/, which two compilers warn about.
 
 usage: check_tidy.py [ROOT]
 
@@ -31,7 +31,7 @@ NOISE = re.compile(r"^(\d+ warnings? (generated|treated)|Suppressed).*\n?", re.M
 def compile_commands():
     path = pathlib.Path("compile_commands.json")
     if not path.exists():
-        # Without nvcc, whose options clang does not know: a kernel is read as the emulator sees it.
+        # Without nvcc, whose options clang does not know.
         configure = ["cmake", "--preset", "release", "-B", str(FOLDER), "-DINK_TESTS=ON", "-DINK_TEST_REALS=float",
                      "-DINK_CUDA=OFF", "-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON"]
         result = subprocess.run(configure, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -42,11 +42,11 @@ def compile_commands():
 
 
 def sources(commands):
-    """One (path, directory, arguments without the file's own names) for each source that is not a test."""
+    """One (path, directory, arguments without the file's own names) for each source that is read."""
     found = {}
     for entry in commands:
         path = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
-        if path.startswith(os.path.join(os.getcwd(), "tests", "test_")):
+        if path.startswith((os.path.join(os.getcwd(), "tests", "test_"), os.path.join(os.getcwd(), "cuda", ""))):
             continue
         words = shlex.split(entry["command"])
         output = words.index("-o") if "-o" in words else len(words)

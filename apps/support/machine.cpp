@@ -79,7 +79,7 @@ void set_precision(const std::string& name) {
   }
 }
 
-std::string precision_in_use() {
+[[maybe_unused]] std::string precision_in_use() {
   if constexpr (kCuda) {
     switch (cuda::precision()) {
       case cuda::Precision::exact:

@@ -34,7 +34,7 @@ struct Thread {
   uint3 index{};
   unsigned number = 0;
   Exchange* exchange = nullptr;  // the one whose values it may still look at
-  std::source_location where;    // the place at which it waits
+  Location where;                // the place at which it waits
 };
 
 struct Warp {
@@ -49,9 +49,8 @@ class Block {
  public:
   bool run(const Grid& grid, uint3 index, std::mt19937_64& random);
 
-  void barrier(const std::source_location& where);
-  const void* exchange(unsigned mask, const void* value, std::size_t bytes,
-                       const std::source_location& where);
+  void barrier(const Location& where);
+  const void* exchange(unsigned mask, const void* value, std::size_t bytes, const Location& where);
   bool overflowed_at(const void* address) const {
     return std::any_of(fibers_.begin(), fibers_.end(),
                        [&](const auto& fiber) { return fiber->overflowed_at(address); });
@@ -201,7 +200,7 @@ void Block::end(Thread& thread) {
 
 void Block::wait() { running_->fiber->suspend(); }
 
-void Block::barrier(const std::source_location& where) {
+void Block::barrier(const Location& where) {
   running_->state = State::at_barrier;
   running_->where = where;
   if (++at_barrier_ == threads_.size()) {
@@ -219,7 +218,7 @@ void Block::barrier(const std::source_location& where) {
 }
 
 const void* Block::exchange(unsigned mask, const void* value, std::size_t bytes,
-                            const std::source_location& where) {
+                            const Location& where) {
   Thread& self = *running_;
   Warp& warp = warps_[self.number / kWarpSize];
   const unsigned bit = 1u << (self.number % kWarpSize);
@@ -325,9 +324,9 @@ bool run_grid(const Grid& grid) {
   return ended;
 }
 
-void block_barrier(const std::source_location& where) { block().barrier(where); }
+void block_barrier(const Location& where) { block().barrier(where); }
 const void* warp_exchange_bytes(unsigned mask, const void* value, std::size_t bytes,
-                                const std::source_location& where) {
+                                const Location& where) {
   return block().exchange(mask, value, bytes, where);
 }
 unsigned lane() { return block().lane(); }

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 
+#include "cuda/emulator/location.h"
 #include "cuda/emulator/vectors.h"
 
 namespace ink::emulator {
@@ -50,20 +50,19 @@ bool below_a_stack(const void* address);
 // ---- what the threads call -------------------------------------------------------------------
 
 // Waits until every thread of the block has come to this barrier.
-void block_barrier(const std::source_location& where);
+void block_barrier(const Location& where);
 
 // Leaves `bytes` at `value` for the other lanes of the mask and waits until each has come. Returns
 // the values of the 32 lanes, one after the other; they stay until the lane's next exchange. Lanes
 // that are not in the mask, or have ended, show bytes 0xFF: NaN.
 const void* warp_exchange_bytes(unsigned mask, const void* value, std::size_t bytes,
-                                const std::source_location& where);
+                                const Location& where);
 
 // The warp primitive on which shuffles and mma are built: each lane of the mask gives a value and
 // sees all 32.
 template <class T>
-const std::array<T, kWarpSize>& warp_exchange(
-    unsigned mask, const T& value,
-    const std::source_location& where = std::source_location::current()) {
+const std::array<T, kWarpSize>& warp_exchange(unsigned mask, const T& value,
+                                              const Location& where = Location::current()) {
   static_assert(sizeof(T) <= kMaxExchangedBytes);
   return *static_cast<const std::array<T, kWarpSize>*>(
       warp_exchange_bytes(mask, &value, sizeof(T), where));

@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <source_location>
 
 #include "cuda/emulator/block.h"
 #include "cuda/emulator/sanitizer.h"
@@ -23,10 +22,6 @@
 #else
 #define __shared__ static thread_local
 #endif
-
-namespace ink::emulator {
-using Location = std::source_location;
-}  // namespace ink::emulator
 
 // ---- barriers and fences ---------------------------------------------------------------------
 
