@@ -23,8 +23,8 @@ struct GemmProducts {
     const int matrix = chunks.quotient(index), chunk = index - matrix * chunks.value();
     Product<Operand<MatrixView, kLeft, kWidth>, Operand<MatrixView, kRight, kWidth>, OutputRows>
         product{{a}, {b}, c, m, n, chunk * depth, min(k, (chunk + 1) * depth)};
-    product.left.view.data += matrix * stride_a;
-    product.right.view.data += matrix * stride_b;
+    product.left.view.first = matrix * stride_a;
+    product.right.view.first = matrix * stride_b;
     product.output.index = index;
     return product;
   }

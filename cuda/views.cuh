@@ -12,12 +12,14 @@
 
 namespace ink::cuda {
 
-// Element (i, j) at data[i stride + j step]; step is 1 but for the general product of gemm.cu.
+// Element (i, j) at data[first + i stride + j step]; step is 1 but for the general product of
+// gemm.cu.
 struct MatrixView {
   const Real* data;
   int lines, columns;
   Index stride;
   Index step = 1;
+  Index first = 0;
 
   struct Line {
     const Real* data;  // null outside
@@ -26,7 +28,7 @@ struct MatrixView {
     int j;  // negative outside
   };
 
-  __device__ Line line(int i) const { return {i < lines ? data + i * stride : nullptr}; }
+  __device__ Line line(int i) const { return {i < lines ? data + (first + i * stride) : nullptr}; }
   __device__ Column column(int j) const { return {j < columns ? j : -1}; }
   __device__ const Real* at(const Line& line, const Column& column) const {
     if (line.data == nullptr || column.j < 0) return nullptr;
