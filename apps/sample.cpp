@@ -11,19 +11,34 @@
 #include "apps/support/samples_folder.h"
 #include "apps/support/streams.h"
 #include "apps/support/waiting.h"
+#include "tensor/check.h"
 
 namespace ink::apps {
 namespace {
 
 constexpr Index kBatch = 64;
 
+// By how much the network is guided.
+double guidance(const SampleOptions& options, const std::string& checkpoint, bool has_guide) {
+  const double weight = options.guidance.value_or(has_guide ? kGuidance : 1);
+  check(has_guide || weight == 1, "--guidance", "{} holds no guide, expected 1, got {:g}",
+        checkpoint, weight);
+  return weight;
+}
+
 int sample(const SampleOptions& options) {
   const Device device = set_up(options.machine);
-  const auto model = load_model(options.checkpoint.value_or(latest_run().string()), device);
+  const std::string checkpoint = options.checkpoint.value_or(latest_run().string());
+  const auto model = load_model(checkpoint, device), guide = load_guide(checkpoint, device);
+  Sampler sampler = options.sampler;
+  sampler.guidance = guidance(options, checkpoint, guide != nullptr);
+  EpsTheta eps_theta = eps_of(model->unet);
+  if (sampler.guidance != 1)
+    eps_theta = guided(eps_theta, eps_of(guide->unet), sampler.guidance);
+
   const UNetConfig& config = model->unet.config();
   SamplesFolder folder(options.out, options.count);
-  fmt::print("{} on {}\n{}\n", describe_machine(), describe_device(device),
-             options.sampler.to_string());
+  fmt::print("{} on {}\n{}\n", describe_machine(), describe_device(device), sampler.to_string());
 
   const Schedule schedule = Schedule::linear();
   const Random random = stream(options.seed, Stream::sampling, device);
@@ -41,7 +56,7 @@ int sample(const SampleOptions& options) {
                                   options.count, t));
       }
     };
-    folder.add(sample_batch(model->unet, schedule, options.sampler, shape, of_batch, observe));
+    folder.add(sample_batch(eps_theta, schedule, sampler, shape, of_batch, observe));
   }
   folder.save_grid();
   folder.save_strip(strip.picture(picture_scale(config.image_size)));

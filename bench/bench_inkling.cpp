@@ -63,6 +63,29 @@ void bench_steps(const std::string& preset, Index batch, int runs, Device device
              device == Device::cuda ? "of the GPU's memory" : "resident");
 }
 
+double median_step(const UNetConfig& config, Index batch, int runs) {
+  bench::Trainer trainer(config, batch);
+  return bench::time_runs(runs, [&] { trainer.train(); })[static_cast<std::size_t>(runs / 2)];
+}
+
+// What more threads gain, and what an image costs in batches of several sizes.
+void bench_scaling(const std::string& preset, int runs) {
+  const UNetConfig config = UNetConfig::preset(preset);
+  const int threads = omp_get_max_threads();
+  std::string costs;
+  double per_image = 0;
+  for (const Index batch : {32, 128, 256}) {
+    per_image = median_step(config, batch, runs) / static_cast<double>(batch);
+    costs += fmt::format(" {:.3f} ms at {}{}", 1e3 * per_image, batch, batch < 256 ? "," : "");
+  }
+  fmt::print("{:<6} {:<26}{}\n", preset, "an image's training costs", costs);
+  omp_set_num_threads(1);
+  const double alone = median_step(config, 32, runs);
+  omp_set_num_threads(threads);
+  fmt::print("{:<6} {:<26} {:.2f} times as fast as one, batch 32\n", preset,
+             fmt::format("{} threads", threads), alone / median_step(config, 32, runs));
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Times the UNet's steps and every kernel.");
   std::string preset;
@@ -99,6 +122,8 @@ int run(int argc, char** argv) {
              peak / 1e9, bandwidth / 1e9);
   for (const std::string& name : presets) bench_steps(name, batch, runs, device, peak);
   if (!only_steps) {
+    fmt::print("\n");
+    for (const std::string& name : presets) bench_scaling(name, runs);
     fmt::print("\n");
     bench::bench_kernels(peak, bandwidth);
     fmt::print("\n");

@@ -5,7 +5,11 @@
 #include <functional>
 #include <string>
 
+#include "bench/onednn.h"
 #include "bench/timer.h"
+#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_weight.h"
+#include "tensor/cpu/conv2d_winograd.h"
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/conv2d.h"
 #include "tensor/kernels/elementwise.h"
@@ -29,11 +33,14 @@ struct Yardsticks {
   double flops, bandwidth;
 };
 
-void print_products(const std::string& name, double flops, const Yardsticks& limit,
-                    const std::function<void()>& run) {
-  const double rate = flops / best_of(kRuns, run);
+void print_rate(const std::string& name, double rate, const Yardsticks& limit) {
   fmt::print("{:<44} {:>9.1f} GFLOP/s {:>5.0f} % of the FMA peak\n", name, rate / 1e9,
              100 * rate / limit.flops);
+}
+
+void print_products(const std::string& name, double flops, const Yardsticks& limit,
+                    const std::function<void()>& run) {
+  print_rate(name, flops / best_of(kRuns, run), limit);
 }
 
 // `passes`: how often an array of `count` elements is read or written at least.
@@ -60,12 +67,29 @@ void bench_conv2d(const Conv2dCase& c, const Yardsticks& limit) {
   const double flops = 2.0 * static_cast<double>(y.count() * c.kernel * c.kernel * c.c_in);
   const std::string name = fmt::format("conv2d {0}x{0} {1}->{2} at {3}x{3} stride {4}", c.kernel,
                                        c.c_in, c.c_out, c.size, c.stride);
+  const cpu::Conv2dMap forward = cpu::forward_map(w.data(), sizes);
   print_products(name + ": forward", flops, limit,
                  [&] { cpu::conv2d_forward(y.mutable_data(), x.data(), w.data(), {}, sizes); });
   print_products(name + ": dx", flops, limit,
                  [&] { cpu::conv2d_backward_data(dx.mutable_data(), dy.data(), w.data(), sizes); });
   print_products(name + ": dw, db", flops, limit, [&] {
     cpu::conv2d_backward_weight(dw.mutable_data(), db.mutable_data(), x.data(), dy.data(), sizes);
+  });
+  if (const auto theirs = time_onednn(sizes)) {
+    print_rate(name + ": oneDNN's forward", flops / theirs->forward, limit);
+    print_rate(name + ": oneDNN's dx", flops / theirs->data, limit);
+    print_rate(name + ": oneDNN's dw, db", flops / theirs->weight, limit);
+  }
+  if (!cpu::suits_winograd(forward.conv)) return;
+  // What Winograd's algorithm is up against.
+  print_products(name + ": direct forward", flops, limit,
+                 [&] { cpu::convolve_direct(y.mutable_data(), x.data(), {}, forward); });
+  print_products(name + ": direct dx", flops, limit, [&] {
+    cpu::convolve_direct(dx.mutable_data(), dy.data(), {},
+                         cpu::backward_map(w.data(), sizes, 0, 0));
+  });
+  print_products(name + ": direct dw, db", flops, limit, [&] {
+    cpu::conv2d_direct_weight(dw.mutable_data(), db.mutable_data(), x.data(), dy.data(), sizes);
   });
 }
 

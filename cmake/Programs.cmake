@@ -68,4 +68,10 @@ endif()
 
 if(INK_BENCHES)
   ink_add_program(bench_inkling inkling_op_table ${INK_BENCHES})
+  # A yardstick, where it is installed.
+  find_package(dnnl CONFIG QUIET)
+  if(dnnl_FOUND)
+    target_link_libraries(bench_inkling PRIVATE DNNL::dnnl)
+    target_compile_definitions(bench_inkling PRIVATE INK_ONEDNN)
+  endif()
 endif()

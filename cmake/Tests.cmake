@@ -25,18 +25,20 @@ endif()
 enable_testing()
 add_subdirectory(cuda/emulator)
 add_custom_target(tests)
-add_dependencies(tests programs)
 
-# A sanitizer slows a test about fourfold.
-set(INK_TEST_TIMEOUT 300)
+# A sanitizer slows a test about fourfold. It is not shown the programs that no test runs.
 if(INK_SANITIZE OR INK_COVERAGE)
   set(INK_TEST_TIMEOUT 900)
+  add_dependencies(tests train_mnist sample figures failures)
+else()
+  set(INK_TEST_TIMEOUT 300)
+  add_dependencies(tests programs)
 endif()
 # Tests run beside each other: a waiting thread must sleep, not spin on another test's core.
 set(INK_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive INK_BUILD_DIR=${PROJECT_BINARY_DIR})
 
 # The tests that take longest start first (COST), lest the others have ended when one of them begins.
-set(INK_LONG_TESTS test_op_gradients)
+set(INK_LONG_TESTS test_op_gradients test_op_devices test_training_devices test_apps_training)
 
 # The libraries of the tests for `real`: the product's own where it has CUDA, else with CUDA for the emulator.
 function(ink_add_test_libraries real suffix)

@@ -30,6 +30,14 @@ struct GemmProducts {
   }
 };
 
+}  // namespace
+
+// (8 bytes too many on sm_86.)
+template <int kWidth>
+inline constexpr bool kHoldsLargestTile<GemmProducts<Along::rows, Along::k, kWidth>> = false;
+
+namespace {
+
 // The stored matrices as operands: lines along k, or along the rows of A (the columns of B).
 template <Along kAlong>
 MatrixView matrix(const Real* data, Index rows, Index k) {

@@ -25,6 +25,14 @@ Tensor at_time(const Tensor& x, Index t) {
 
 }  // namespace
 
+// ---- guidance --------------------------------------------------------------------------------
+
+EpsTheta guided(const EpsTheta& eps, const EpsTheta& weak, double weight) {
+  return [=](const Tensor& x_t, const Tensor& t) {
+    return blend(weight, eps(x_t, t), 1 - weight, weak(x_t, t));  // (CFG.1)
+  };
+}
+
 // ---- DDPM ------------------------------------------------------------------------------------
 
 Tensor p_sample(const Schedule& schedule, const Tensor& x_t, Index t, const Tensor& eps,

@@ -1,5 +1,5 @@
-// From noise to images: the ancestral sampler of DDPM and DDIM. A sampler knows no network, only a
-// function eps(x, t).
+// From noise to images: the ancestral sampler of DDPM, DDIM, and guidance. A sampler knows no
+// network, only a function eps(x, t).
 #pragma once
 
 #include <functional>
@@ -13,6 +13,11 @@ namespace ink {
 // The noise in x_t (n, ...), given t (n), all entries equal. Guidance, other parametrisations and
 // latents are wrappers of such a function.
 using EpsTheta = std::function<Tensor(const Tensor& x_t, const Tensor& t)>;
+
+// What `eps` knows and `weak` does not, exaggerated: w eps - (w - 1) eps_weak (CFG.1), the score of
+// p^w q^(1 - w) if theirs are those of p and q (CFG.2). With w = 1 it is `eps`. Where `weak` is the
+// same network after less training, this is autoguidance (Karras et al., 2024).
+EpsTheta guided(const EpsTheta& eps, const EpsTheta& weak, double weight);
 
 // The variance of p(x_{t-1} | x_t): right for x_0 ~ N(0, I), or for x_0 a single point. (SAMP.2)
 enum class Variance { beta, beta_tilde };

@@ -100,6 +100,7 @@ TEST_SUITE("apps options") {
     check_parts(sample_error({"--variance", "beta", "--steps", "50"}), {"[--variance]"});
     check_parts(sample_error({"--variance", "sigma"}), {"--variance", "sigma"});
     check_parts(sample_error({"--threads", "-1"}), {"[--threads]"});
+    check_parts(sample_error({"--guidance", "-1"}), {"[--guidance]"});
   }
 
   TEST_CASE("a number of steps or an eta asks for DDIM") {
@@ -108,6 +109,8 @@ TEST_SUITE("apps options") {
     CHECK(sample_options({"--steps", "1000", "--sampler", "ddpm"}).sampler.kind ==
           Sampler::Kind::ddpm);
     CHECK(!sample_options({"--no-clamp"}).sampler.clamp);
+    CHECK(sample_options({"--guidance", "3"}).guidance == 3.0);
+    CHECK(!sample_options({}).guidance);
     CHECK(sample_options({"--variance", "beta_tilde"}).sampler.variance == Variance::beta_tilde);
   }
 

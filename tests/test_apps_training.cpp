@@ -47,6 +47,7 @@ struct TinyRun {
     for (Index i = 0; i < steps; ++i, ++state.step) {
       step();
       meter.request();
+      state.keep_guide(state.plan.share(state.step, {}));
     }
     while (meter.pending() > 0) {
       const LossMeter::Reading reading = meter.take();
@@ -122,11 +123,28 @@ TEST_SUITE("apps training") {
     both.state.frames.clear();
     both.train(7);
     both.state.save(folder / "both" / "checkpoint");
-    for (const char* const file : {kTrainingFile, kModelFile}) {
+    for (const std::string& file : {std::string(kTrainingFile), std::string(kModelFile),
+                                   std::string("guide/") + kModelFile}) {
       check_same(folder / "whole" / "checkpoint" / file, folder / "both" / "checkpoint" / file);
       CHECK(slurp(folder / "whole" / "checkpoint" / file) ==
             slurp(folder / "both" / "checkpoint" / file));
     }
+  }
+
+  TEST_CASE("the guide is the average after a quarter of the run") {
+    const TemporaryDirectory folder;
+    TinyRun run;
+    run.train(5);
+    CHECK(!run.state.guide.defined());
+    run.state.save(folder.path());
+    CHECK(load_guide(folder.path(), Device::cpu) == nullptr);
+    run.train(1);
+    const Tensor then = run.state.ema.average().clone();
+    run.train(3);
+    CHECK(equal(run.state.guide, then));
+    run.state.save(folder.path());
+    CHECK(equal(load_guide(folder.path(), Device::cpu)->parameters.values(), then));
+    CHECK(!equal(load_model(folder.path(), Device::cpu)->parameters.values(), then));
   }
 
   TEST_CASE("on a GPU a resumed run has the same bits, with graphs or without") {

@@ -113,27 +113,6 @@ TEST_CASE("(SAMP.4) mistake: saved without mapping back") {
   CHECK(mapped((-1 + 1) / 2.0) == 128);
 }
 
-// Chapter 22 will come with its feature; the sign is wrong in notes that are read today.
-TEST_CASE("guidance, mistake: a plus sign") {
-  // Guidance by s samples from p(x | c)^s p(x)^(1 - s), whose score is s times the one and 1 - s
-  // times the other; eps is minus the score, times a number.
-  const auto log_density = [](double x, double m, double v) {
-    return -(x - m) * (x - m) / (2 * v);
-  };
-  const double s = 3, x = 0.7, h = 1e-4;
-  const auto guided = [&](double at) {
-    return s * log_density(at, 1.5, 0.5) + (1 - s) * log_density(at, 0, 2);
-  };
-  const double eps = -(guided(x + h) - guided(x - h)) / (2 * h);
-  const double eps_c = (x - 1.5) / 0.5, eps_u = x / 2.0;
-  check_near(s * eps_c - (s - 1) * eps_u, eps, 1e-8, "s eps_c - (s - 1) eps_u");
-  check_near(eps_u + s * (eps_c - eps_u), eps, 1e-8, "eps_u + s (eps_c - eps_u)");
-  CHECK(std::fabs(s * eps_c + (s - 1) * eps_u - eps) > 1);
-  // Where the condition says nothing, guidance must do nothing; the plus sign makes the noise
-  // 2 s - 1 times as large.
-  check_near(s * eps_u + (s - 1) * eps_u, (2 * s - 1) * eps_u, 1e-12, "five times");
-}
-
 // ---- 21. DDIM --------------------------------------------------------------------------------
 
 // The factors of x_0, of the noise in x_t and of fresh noise in x_s, when the prediction is right.

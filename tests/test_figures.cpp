@@ -214,6 +214,27 @@ TEST_CASE("figure paths: every way ends in a cluster") {
   }
 }
 
+TEST_CASE("figure guidance: (CFG.3)") {
+  const Figure figure = apps::draw_guidance();
+  // The mean square of the points' distances from the ring's clusters, in both directions.
+  const auto spread = [&](const char* panel) {
+    const Points& points = figure.drawn(panel, "x₀").points;
+    double sum = 0;
+    for (const auto& [x, y] : points) {
+      double nearest = 9;
+      for (int k = 0; k < 8; ++k) {
+        const double angle = std::numbers::pi * k / 4;
+        nearest = std::min(nearest, std::hypot(x - std::cos(angle), y - std::sin(angle)));
+      }
+      sum += nearest * nearest / 2;
+    }
+    return std::sqrt(sum / static_cast<double>(points.size()));
+  };
+  // 400 points know a deviation to 2.5 %.
+  CHECK(spread("the younger network") > 1.2 * spread("the network"));
+  CHECK(spread("guided, w = 2.5") < 0.8 * spread("the network"));
+}
+
 TEST_CASE("figure loss_by_time: (DDPM.17) (DDPM.18)") {
   const Figure figure = apps::draw_loss_by_time();
   const char* const weight = "the weight wₜ of the bound (DDPM.17)";

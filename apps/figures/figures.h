@@ -35,6 +35,7 @@ Figure draw_scores();        // 17: the best answer in the plane
 Figure draw_variances();     // 18: the two sigmas
 Figure draw_paths();         // 18, 21: from noise to data
 Figure draw_ddim_steps();    // 21: what few steps cost
+Figure draw_guidance();      // 22: clusters become sharper
 
 // A figure and the name of its file, without ".svg".
 struct NamedFigure {

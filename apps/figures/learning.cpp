@@ -179,7 +179,8 @@ const std::vector<NamedFigure>& all_figures() {
                                                    {"scores", draw_scores},
                                                    {"variances", draw_variances},
                                                    {"paths", draw_paths},
-                                                   {"ddim_steps", draw_ddim_steps}};
+                                                   {"ddim_steps", draw_ddim_steps},
+                                                   {"guidance", draw_guidance}};
   return figures;
 }
 

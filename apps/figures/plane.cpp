@@ -81,4 +81,25 @@ Figure draw_paths() {
   return figure;
 }
 
+Figure draw_guidance() {
+  const Schedule schedule = Schedule::linear();
+  // Networks that draw the ring's clusters too wide, the younger one more so: guidance makes each
+  // narrower, as (CFG.3) says of one alone.
+  const EpsTheta eps = Mixture::ring(8, 0.16).best_eps(schedule);
+  const EpsTheta weak = Mixture::ring(8, 0.24).best_eps(schedule);
+  constexpr Index kPoints = 400;
+  Figure figure("Guidance sharpens what a network draws", 3, 300, 336);
+  const auto draw = [&](const std::string& title, const EpsTheta& eps_theta) {
+    Random random(4);
+    figure.plane(title, kExtent);
+    figure.dots("x₀", points_of(sample_ddim(schedule, eps_theta, {kPoints, 2}, random,
+                                            {.steps = 50, .eta = 1})),
+                Ink::blue);
+  };
+  draw("the younger network", weak);
+  draw("the network", eps);
+  draw("guided, w = 2.5", guided(eps, weak, 2.5));
+  return figure;
+}
+
 }  // namespace ink::apps

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kChecksum = "checksum";
+constexpr const char* kGuideFolder = "guide";
 
 // FNV-1a over the bits of all elements, in the order of the file.
 std::string checksum(const NamedTensors& file) {
@@ -25,6 +26,12 @@ std::string checksum(const NamedTensors& file) {
     }
   }
   return fmt::format("{} {:016x}", sizeof(Real) == 4 ? "F32" : "F64", hash);
+}
+
+// The checkpoint of a run, or the one that `path` is.
+fs::path checkpoint_in(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path / "checkpoint", error) ? path / "checkpoint" : path;
 }
 
 // Runs `action` and names the file in its Error.
@@ -64,10 +71,21 @@ void save_model(const fs::path& folder, const Model& model, const Tensor& values
   write_checked(folder / kModelFile, std::move(file));
 }
 
+void save_guide(const fs::path& folder, const Model& model, const Tensor& values) {
+  fs::create_directories(folder / kGuideFolder);
+  save_model(folder / kGuideFolder, model, values);
+}
+
+std::unique_ptr<Model> load_guide(const fs::path& path, Device device) {
+  const fs::path folder = checkpoint_in(path) / kGuideFolder;
+  std::error_code error;
+  return fs::exists(folder / kModelFile, error) ? load_model(folder, device) : nullptr;
+}
+
 std::unique_ptr<Model> load_model(const fs::path& path, Device device) {
   std::error_code error;
   check(!path.empty(), "--checkpoint", "there is no run in runs/: name the folder of a checkpoint");
-  const fs::path folder = fs::is_directory(path / "checkpoint", error) ? path / "checkpoint" : path;
+  const fs::path folder = checkpoint_in(path);
   check(fs::exists(folder / kConfigFile, error), "--checkpoint",
         "{} holds no checkpoint: expected a folder with {} and {}", path.string(), kConfigFile,
         kModelFile);

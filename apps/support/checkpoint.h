@@ -1,7 +1,7 @@
 // The files of a checkpoint folder: config.json and diffusion_pytorch_model.safetensors, the
-// averaged weights as Hugging Face diffusers reads and writes them, and training.safetensors, all
-// that a run needs to go on. Each is replaced atomically, and each is of use without the others'
-// latest version.
+// averaged weights as Hugging Face diffusers reads and writes them; guide/, the same two files of
+// the weights by which samples are guided; and training.safetensors, all that a run needs to go on.
+// Each is replaced atomically, and each is of use without the others' latest version.
 #pragma once
 
 #include <filesystem>
@@ -22,11 +22,14 @@ inline constexpr const char* kTrainingFile = "training.safetensors";
 void write_checked(const std::filesystem::path& path, NamedTensors file);
 NamedTensors read_checked(const std::filesystem::path& path);
 
-// Writes the two files that `sample` and diffusers read, from `values`, laid out as the parameters.
+// Writes the two files that `sample` and diffusers read, from `values`, laid out as the parameters;
+// save_guide those in guide/.
 void save_model(const std::filesystem::path& folder, const Model& model, const Tensor& values);
+void save_guide(const std::filesystem::path& folder, const Model& model, const Tensor& values);
 
 // Reads them. `path` is the checkpoint folder, or that of a run, which holds one. Throws Error
-// naming the file and what is wrong with it.
+// naming the file and what is wrong with it. load_guide gives null if there is none.
 std::unique_ptr<Model> load_model(const std::filesystem::path& path, Device device);
+std::unique_ptr<Model> load_guide(const std::filesystem::path& path, Device device);
 
 }  // namespace ink::apps

@@ -5,7 +5,6 @@
 
 #include "apps/support/streams.h"
 #include "io/image.h"
-#include "nn/optim/ema.h"
 
 namespace ink::apps {
 namespace {
@@ -13,13 +12,14 @@ namespace {
 constexpr Index kColumns = 8, kImages = kColumns * kColumns, kStripRows = 4;
 // With eta = 1 each step replaces part of the noise, and with it some of the network's mistakes: a
 // network that is still young draws cleaner pictures than with eta = 0.
-constexpr Sampler kQuick{.kind = Sampler::Kind::ddim, .steps = 50, .eta = 1};
-constexpr Sampler kBest{.kind = Sampler::Kind::ddim, .steps = 100, .eta = 1};
+constexpr Sampler kQuick{.kind = Sampler::Kind::ddim, .steps = 25, .eta = 1};
+constexpr Sampler kBest{.kind = Sampler::Kind::ddim, .steps = 50, .eta = 1};
 // Of a run's time, for the last picture.
 constexpr double kLargestShare = 0.15;
 
-Index network_calls(const Sampler& sampler, const Schedule& schedule) {
-  return sampler.kind == Sampler::Kind::ddpm ? schedule.T : sampler.steps;
+// How often a network is asked, the guide included.
+Index network_calls(const Sampler& sampler, const Schedule& schedule, bool guided) {
+  return (sampler.kind == Sampler::Kind::ddpm ? schedule.T : sampler.steps) * (guided ? 2 : 1);
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ double Gallery::seconds(const Sampler& sampler, const Pace& pace) const {
   // Until it was measured: the forward pass is a third of a training step.
   const double images_per_step = static_cast<double>(state_.settings.images_per_step());
   const double guess = pace.step / 3 * static_cast<double>(kImages) / images_per_step;
-  return static_cast<double>(network_calls(sampler, schedule_)) *
+  return static_cast<double>(network_calls(sampler, schedule_, state_.guide.defined())) *
          (seconds_per_call_ > 0 ? seconds_per_call_ : guess);
 }
 
@@ -68,7 +68,7 @@ const Frame& Gallery::draw_last(const Pace& pace, const During& during) {
   return draw(last_sampler(pace), during);
 }
 
-const Frame& Gallery::draw(const Sampler& sampler, const During& during) {
+const Frame& Gallery::draw(Sampler sampler, const During& during) {
   const auto begin = std::chrono::steady_clock::now();
   const UNetConfig& config = state_.model.unet.config();
   const Shape shape{kImages, config.image_size, config.image_size, config.in_channels};
@@ -76,8 +76,12 @@ const Frame& Gallery::draw(const Sampler& sampler, const During& during) {
   Random random = stream(state_.settings.seed, Stream::sampling, state_.model.device()).fork(0);
   Tensor images;
   {
-    const nn::WithValues averaged(state_.model.parameters, state_.ema.average());
-    images = sample_batch(state_.model.unet, schedule_, sampler, shape, random,
+    EpsTheta eps_theta = eps_of(state_.model, state_.ema.average());
+    if (state_.guide.defined()) {
+      sampler.guidance = kGuidance;
+      eps_theta = guided(eps_theta, eps_of(state_.model, state_.guide), kGuidance);
+    }
+    images = sample_batch(eps_theta, schedule_, sampler, shape, random,
                           [&](Index t, const Tensor& x) {
                             strip.observe(t, x);
                             during(t);
@@ -85,7 +89,8 @@ const Frame& Gallery::draw(const Sampler& sampler, const During& during) {
   }
   const double took =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  seconds_per_call_ = took / static_cast<double>(network_calls(sampler, schedule_));
+  seconds_per_call_ =
+      took / static_cast<double>(network_calls(sampler, schedule_, state_.guide.defined()));
 
   const Index scale = picture_scale(config.image_size);
   const Tensor grid = image_grid(images, kColumns, 2, scale);

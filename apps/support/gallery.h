@@ -9,7 +9,8 @@
 
 namespace ink::apps {
 
-// Every grid shows 8 x 8 samples of the averaged weights, drawn from the same noise. On the way a
+// Every grid shows 8 x 8 samples of the averaged weights, drawn from the same noise, and guided as
+// soon as there is a guide. On the way a
 // short sampler draws them: the first within a minute, then one at every tenth of the run. At the
 // end it is a longer one, unless that would take too large a part of the run's time.
 class Gallery {
@@ -28,7 +29,7 @@ class Gallery {
   const Frame& draw_last(const Pace& pace, const During& during);
 
  private:
-  const Frame& draw(const Sampler& sampler, const During& during);
+  const Frame& draw(Sampler sampler, const During& during);
   double seconds(const Sampler& sampler, const Pace& pace) const;
   Sampler last_sampler(const Pace& pace) const;
 

@@ -59,6 +59,7 @@ void Monitor::after_step() {
   meter_.request();
   read_losses(meter_.lag());
   measure();
+  state_.keep_guide(state_.plan.share(state_.step, pace_));
   if (progress_.due()) show_progress();
 
   if (!state_.plan.finished(state_.step) && !stop_) {

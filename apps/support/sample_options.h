@@ -15,6 +15,7 @@ struct SampleOptions {
   std::optional<std::string> checkpoint;  // default: the run in runs/ that was written to last
   Index count = 64;
   Sampler sampler;
+  std::optional<double> guidance;  // default: kGuidance if the checkpoint has a guide, else 1
   std::uint64_t seed = 0;
   std::optional<std::string> out;  // default: samples, or the next free samples-N
 };

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "io/image.h"
+#include "nn/optim/ema.h"
 #include "tensor/check.h"
 #include "tensor/graph.h"
 #include "tensor/ops.h"
@@ -11,10 +12,11 @@
 namespace ink::apps {
 
 std::string Sampler::to_string() const {
-  const char* const clamped = clamp ? ", x0 clamped" : "";
-  if (kind == Kind::ddim) return fmt::format("DDIM, {} steps, eta {:g}{}", steps, eta, clamped);
+  const std::string rest = (clamp ? ", x0 clamped" : "") +
+                           (guidance == 1 ? "" : fmt::format(", guidance {:g}", guidance));
+  if (kind == Kind::ddim) return fmt::format("DDIM, {} steps, eta {:g}{}", steps, eta, rest);
   return fmt::format("DDPM, variance {}{}", variance == Variance::beta ? "beta" : "beta_tilde",
-                     clamped);
+                     rest);
 }
 
 Index picture_scale(Index image_size) { return std::clamp<Index>(96 / image_size, 1, 8); }
@@ -36,6 +38,9 @@ struct FixedNetwork {
 }  // namespace
 
 EpsTheta eps_of(const UNet& unet) {
+  check(unet.config().classes == 0, "sample",
+        "the network draws {} classes by their labels, expected one without labels",
+        unet.config().classes);
   return
       [&unet, fixed = std::shared_ptr<FixedNetwork>()](const Tensor& x, const Tensor& t) mutable {
         if (fixed == nullptr || fixed->x.shape() != x.shape()) {
@@ -46,6 +51,13 @@ EpsTheta eps_of(const UNet& unet) {
         fixed->step();
         return fixed->eps.clone();
       };
+}
+
+EpsTheta eps_of(Model& model, const Tensor& values) {
+  return [&model, values, eps = eps_of(model.unet)](const Tensor& x, const Tensor& t) {
+    const nn::WithValues other(model.parameters, values);
+    return eps(x, t);
+  };
 }
 
 std::vector<Index> DenoisingStrip::times() const {
@@ -70,20 +82,17 @@ Tensor DenoisingStrip::picture(Index scale) const {
   return image_grid(cells.reshape({s[0] * s[1], s[2], s[3], s[4]}), s[1], 2, scale);
 }
 
-Tensor sample_batch(const UNet& unet, const Schedule& schedule, const Sampler& sampler,
+Tensor sample_batch(const EpsTheta& eps_theta, const Schedule& schedule, const Sampler& sampler,
                     const Shape& shape, Random& random, const Observer& observe) {
-  check(unet.config().classes == 0, "sample",
-        "the network draws {} classes by their labels, expected one without labels",
-        unet.config().classes);
   Random same = random;
   observe(schedule.T, same.normal(shape));
   if (sampler.kind == Sampler::Kind::ddim) {
     const DdimOptions options{
         .steps = sampler.steps, .eta = sampler.eta, .clamp_x0 = sampler.clamp};
-    return sample_ddim(schedule, eps_of(unet), shape, random, options, observe);
+    return sample_ddim(schedule, eps_theta, shape, random, options, observe);
   }
   const AncestralOptions options{.variance = sampler.variance, .clamp_x0 = sampler.clamp};
-  return sample_ddpm(schedule, eps_of(unet), shape, random, options, observe);
+  return sample_ddpm(schedule, eps_theta, shape, random, options, observe);
 }
 
 }  // namespace ink::apps

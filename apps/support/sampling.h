@@ -16,6 +16,7 @@ struct Sampler {
   double eta = 0;                      // of DDIM
   Variance variance = Variance::beta;  // of DDPM
   bool clamp = true;
+  double guidance = 1;  // of the network by its guide; 1: none
 
   // "DDIM, 50 steps, eta 0".
   std::string to_string() const;
@@ -24,8 +25,17 @@ struct Sampler {
 // By how much pictures of this size are enlarged, so that their pixels can be seen.
 Index picture_scale(Index image_size);
 
+// A network is guided by itself as it was after this share of its training, and by how much where
+// nothing else is said: what both draw badly the younger one draws worse. (CFG.4)
+inline constexpr double kGuideShare = 0.25;
+inline constexpr double kGuidance = 2.5;
+
 // The network as samplers take it. On a GPU it is repeated as a graph from the third call on.
+// Throws Error when the network wants classes.
 EpsTheta eps_of(const UNet& unet);
+
+// The network with other values of its parameters, laid out as they are.
+EpsTheta eps_of(Model& model, const Tensor& values);
 
 // Keeps a few of the images at evenly spaced times of their way from x_T to x_0.
 class DenoisingStrip {
@@ -47,8 +57,8 @@ class DenoisingStrip {
 };
 
 // Images of this shape (n, h, w, c). `observe` is called with T and x_T, which is the first draw of
-// `random`, and after every step. Throws Error when the network wants classes.
-Tensor sample_batch(const UNet& unet, const Schedule& schedule, const Sampler& sampler,
+// `random`, and after every step.
+Tensor sample_batch(const EpsTheta& eps_theta, const Schedule& schedule, const Sampler& sampler,
                     const Shape& shape, Random& random, const Observer& observe);
 
 }  // namespace ink::apps

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/support/checkpoint.h"
+#include "apps/support/sampling.h"
 #include "apps/support/streams.h"
 #include "nn/checkpoint.h"
 #include "tensor/check.h"
@@ -12,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFormat = "inkling training 1";
+constexpr const char* kFormat = "inkling training 2";
 
 const std::string& text_of(const NamedTensors& file, const char* key) {
   const auto found = file.metadata.find(key);
@@ -22,10 +23,13 @@ const std::string& text_of(const NamedTensors& file, const char* key) {
 
 // The flat buffers of a state, each with the prefix of its names.
 auto flat_buffers(TrainingState& state) {
-  return std::vector<std::pair<const char*, Tensor*>>{{"model.", &state.model.parameters.values()},
-                                                      {"ema.", &state.ema.average()},
-                                                      {"moment1.", &state.optimizer.moment1()},
-                                                      {"moment2.", &state.optimizer.moment2()}};
+  std::vector<std::pair<const char*, Tensor*>> buffers = {
+      {"model.", &state.model.parameters.values()},
+      {"ema.", &state.ema.average()},
+      {"moment1.", &state.optimizer.moment1()},
+      {"moment2.", &state.optimizer.moment2()}};
+  if (state.guide.defined()) buffers.emplace_back("guide.", &state.guide);
+  return buffers;
 }
 
 }  // namespace
@@ -68,9 +72,15 @@ void TrainingState::save(const fs::path& folder) {
                    {"config", model.unet.config().to_json()},
                    {"data", fingerprint},
                    {"plan", plan.to_json()},
+                   {"guide", guide.defined() ? "kept" : "none yet"},
                    {"counters", counters()}};
   write_checked(folder / kTrainingFile, std::move(file));
   save_model(folder, model, ema.average());
+  if (guide.defined()) save_guide(folder, model, guide);
+}
+
+void TrainingState::keep_guide(double share_done) {
+  if (share_done >= kGuideShare && !guide.defined()) guide = ema.average().clone();
 }
 
 void TrainingState::restore(const SavedRun& saved) {
@@ -79,6 +89,7 @@ void TrainingState::restore(const SavedRun& saved) {
         "the run learned from other images: {}, not {}", text_of(file, "data"), fingerprint);
   check(UNetConfig::from_json(text_of(file, "config")) == model.unet.config(), "--resume",
         "the run trains another network than this program's preset {}", settings.preset);
+  guide = text_of(file, "guide") == "kept" ? ema.average().clone() : Tensor();
   for (const auto& [prefix, buffer] : flat_buffers(*this)) {
     nn::load_parameters(file, model.parameters, *buffer, prefix);
   }

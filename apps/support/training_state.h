@@ -41,7 +41,10 @@ struct TrainingState {
   TrainingState(const TrainingState&) = delete;
   TrainingState& operator=(const TrainingState&) = delete;
 
-  // Writes training.safetensors, then what save_model writes, into the folder.
+  // Once kGuideShare of the run is done, what the average is now becomes the guide.
+  void keep_guide(double share_done);
+
+  // Writes training.safetensors, then what save_model and save_guide write, into the folder.
   void save(const std::filesystem::path& folder);
   // Takes over the saved state. Throws Error when it is that of another network or other data.
   void restore(const SavedRun& saved);
@@ -51,6 +54,7 @@ struct TrainingState {
   Model model;
   nn::AdamW optimizer;
   nn::Ema ema;
+  Tensor guide;  // the average after kGuideShare of the run; not defined before
   DataOrder order;
   Random noise;
   Index step = 0;

@@ -11,7 +11,7 @@ void sleep_while_waiting(char** argv) {
   for (const char* name : kChoices) {
     if (std::getenv(name) != nullptr) return;
   }
-  ::setenv("GOMP_SPINCOUNT", "300", 1);  // GCC's runtime: turns of a loop
+  ::setenv("GOMP_SPINCOUNT", "3000", 1);  // GCC's runtime: turns of a loop
   ::setenv("KMP_BLOCKTIME", "0", 1);     // LLVM's: milliseconds
   ::execv("/proc/self/exe", argv);
 }

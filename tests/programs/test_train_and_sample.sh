@@ -50,6 +50,7 @@ refuse 1 'there is no run in runs/' "${tiny[@]}" --resume
 refuse 1 'there is no run in runs/' "$sample"
 refuse 1 'holds no checkpoint' "$sample" --checkpoint small
 refuse 2 '--count' "$sample" --count 0
+refuse 2 '--guidance' "$sample" --guidance -1
 [ ! -e runs ] || fail "a refused run left a folder behind"
 
 # Data that are cut short, swapped, of another kind, or of a size that cannot be halved.
@@ -66,7 +67,8 @@ refuse 1 'multiple of 2' "$train" --preset tiny --data odd --steps 1
 # ---- a whole run ---------------------------------------------------------------------------------
 "${tiny[@]}" --steps 300 --out whole >log || fail "the run failed"
 for file in report.html samples.png denoising.png checkpoint/config.json grids/step_0000300.png \
-  checkpoint/diffusion_pytorch_model.safetensors checkpoint/training.safetensors; do
+  checkpoint/diffusion_pytorch_model.safetensors checkpoint/training.safetensors \
+  checkpoint/guide/config.json checkpoint/guide/diffusion_pytorch_model.safetensors; do
   [ -s "whole/$file" ] || fail "the run left no $file"
 done
 grep -q 'mean loss of the last 100 steps' log || fail "no loss in: $(cat log)"
@@ -116,7 +118,7 @@ for signal in INT TERM; do
 done
 
 # ---- threads that wait sleep, unless the user wants it otherwise ----------------------------------
-for choice in GOMP_SPINCOUNT=300 OMP_WAIT_POLICY=passive; do
+for choice in GOMP_SPINCOUNT=3000 OMP_WAIT_POLICY=passive; do
   variable=${choice%=*}
   env -u OMP_WAIT_POLICY ${choice/GOMP*/} "${tiny[@]}" --steps 300 --out $variable >log &
   run=$!
@@ -164,6 +166,11 @@ refuse 1 'holds samples already' "$sample" --count 3 --steps 5 --out three
 "$sample" --count 3 --steps 5 --seed 4 --threads 1 --out again >/dev/null
 cmp three/sample_002.png again/sample_002.png || fail "the same seed drew another picture"
 "$sample" --count 1 --steps 2 >/dev/null && "$sample" --count 1 --steps 2 >/dev/null
+"$sample" --checkpoint whole --count 1 --steps 2 --out guided >log
+grep -q 'guidance 2.5' log || fail "the guide is not used: $(cat log)"
+"$sample" --checkpoint whole --count 1 --steps 2 --guidance 1 --out alone >/dev/null
+! cmp -s guided/sample_0.png alone/sample_0.png || fail "guidance changes nothing"
+refuse 1 'holds no guide' "$sample" --checkpoint whole/checkpoint/guide --guidance 2
 for folder in samples samples-2; do [ -s $folder/grid.png ] || fail "the default folders are not numbered"; done
 
 echo "$count refusals, and what must not be lost was not"
