@@ -118,8 +118,10 @@ int run(int argc, char** argv) {
     return 0;
   }
   const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
-  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s\n\n", omp_get_max_threads(),
+  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s", omp_get_max_threads(),
              peak / 1e9, bandwidth / 1e9);
+  if (const auto bf16 = bench::bf16_peak()) fmt::print("; bf16 {:.1f} GFLOP/s", *bf16 / 1e9);
+  fmt::print("\n\n");
   for (const std::string& name : presets) bench_steps(name, batch, runs, device, peak);
   if (!only_steps) {
     fmt::print("\n");

@@ -1,5 +1,8 @@
 #include "bench/peak.h"
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 #include <omp.h>
 
 #include <algorithm>
@@ -26,6 +29,24 @@ Real multiply_add_chains(Index rounds, Real factor) {
   return total;
 }
 
+#ifdef __AVX512BF16__
+// The same with pairs of bfloat16 products, 64 FLOP an instruction.
+float bf16_chains(Index rounds) {
+  constexpr int kChains = 16;
+  __m512 chain[kChains];
+  for (int i = 0; i < kChains; ++i) chain[i] = _mm512_set1_ps(static_cast<float>(i));
+  const __m512 small = _mm512_set1_ps(1e-3F);
+  const __m512bh a = _mm512_cvtne2ps_pbh(small, small);
+  for (Index round = 0; round < rounds; ++round) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) chain[i] = _mm512_dpbf16_ps(chain[i], a, a);
+  }
+  float total = 0;
+  for (const __m512& v : chain) total += v[0];
+  return total;
+}
+#endif
+
 }  // namespace
 
 double fma_peak() {
@@ -39,6 +60,22 @@ double fma_peak() {
   });
   const double per_thread = 2.0 * 16 * cpu::kLanes * static_cast<double>(kRounds);
   return per_thread * omp_get_max_threads() / seconds;
+}
+
+std::optional<double> bf16_peak() {
+#ifdef __AVX512BF16__
+  constexpr Index kRounds = 2'000'000;
+  volatile float sink = 0;
+  const double seconds = best_of(5, [&] {
+    float total = 0;
+#pragma omp parallel reduction(+ : total)
+    total += bf16_chains(kRounds);
+    sink = total;
+  });
+  return 64.0 * 16 * static_cast<double>(kRounds) * omp_get_max_threads() / seconds;
+#else
+  return std::nullopt;
+#endif
 }
 
 double memory_bandwidth() {
