@@ -69,7 +69,8 @@ double median_step(const UNetConfig& config, Index batch, int runs) {
 }
 
 // What more threads gain, and what an image costs in batches of several sizes.
-void bench_scaling(const std::string& preset, int runs) {
+void bench_scaling(const std::string& preset) {
+  constexpr int runs = 5;
   const UNetConfig config = UNetConfig::preset(preset);
   const int threads = omp_get_max_threads();
   std::string costs;
@@ -80,10 +81,10 @@ void bench_scaling(const std::string& preset, int runs) {
   }
   fmt::print("{:<6} {:<26}{}\n", preset, "an image's training costs", costs);
   omp_set_num_threads(1);
-  const double alone = median_step(config, 32, runs);
+  const double alone = median_step(config, 128, runs);
   omp_set_num_threads(threads);
-  fmt::print("{:<6} {:<26} {:.2f} times as fast as one, batch 32\n", preset,
-             fmt::format("{} threads", threads), alone / median_step(config, 32, runs));
+  fmt::print("{:<6} {:<26} {:.2f} times as fast as one, batch 128\n", preset,
+             fmt::format("{} threads", threads), alone / median_step(config, 128, runs));
 }
 
 int run(int argc, char** argv) {
@@ -125,7 +126,7 @@ int run(int argc, char** argv) {
   for (const std::string& name : presets) bench_steps(name, batch, runs, device, peak);
   if (!only_steps) {
     fmt::print("\n");
-    for (const std::string& name : presets) bench_scaling(name, runs);
+    for (const std::string& name : presets) bench_scaling(name);
     fmt::print("\n");
     bench::bench_kernels(peak, bandwidth);
     fmt::print("\n");
