@@ -33,8 +33,7 @@ int sample(const SampleOptions& options) {
   Sampler sampler = options.sampler;
   sampler.guidance = guidance(options, checkpoint, guide != nullptr);
   EpsTheta eps_theta = eps_of(model->unet);
-  if (sampler.guidance != 1)
-    eps_theta = guided(eps_theta, eps_of(guide->unet), sampler.guidance);
+  if (sampler.guidance != 1) eps_theta = guided(eps_theta, eps_of(guide->unet), sampler.guidance);
 
   const UNetConfig& config = model->unet.config();
   SamplesFolder folder(options.out, options.count);

@@ -74,10 +74,6 @@ function(ink_add_tests real)
   target_link_libraries(${name} PRIVATE inkling_tests_${real} inkling_emulated_${real})
   add_dependencies(tests ${name})
 
-  # The kernels of cuda/ alone, for those who write one.
-  add_executable(tests_cuda_${real} EXCLUDE_FROM_ALL tests/main.cpp ${INK_CUDA_TESTS} ${INK_EMULATOR_TESTS})
-  target_link_libraries(tests_cuda_${real} PRIVATE inkling_core${suffix} inkling_emulated_${real} doctest::doctest ink_test_flags)
-
   # Which kernels ran, from all of these tests together.
   set(record ${PROJECT_BINARY_DIR}/launched_kernels_${real}.txt)
   add_test(NAME ${real}/before_all COMMAND ${CMAKE_COMMAND} -E rm -f ${record})

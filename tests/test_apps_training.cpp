@@ -124,7 +124,7 @@ TEST_SUITE("apps training") {
     both.train(7);
     both.state.save(folder / "both" / "checkpoint");
     for (const std::string& file : {std::string(kTrainingFile), std::string(kModelFile),
-                                   std::string("guide/") + kModelFile}) {
+                                    std::string("guide/") + kModelFile}) {
       check_same(folder / "whole" / "checkpoint" / file, folder / "both" / "checkpoint" / file);
       CHECK(slurp(folder / "whole" / "checkpoint" / file) ==
             slurp(folder / "both" / "checkpoint" / file));

@@ -92,9 +92,10 @@ Figure draw_guidance() {
   const auto draw = [&](const std::string& title, const EpsTheta& eps_theta) {
     Random random(4);
     figure.plane(title, kExtent);
-    figure.dots("x₀", points_of(sample_ddim(schedule, eps_theta, {kPoints, 2}, random,
-                                            {.steps = 50, .eta = 1})),
-                Ink::blue);
+    figure.dots(
+        "x₀",
+        points_of(sample_ddim(schedule, eps_theta, {kPoints, 2}, random, {.steps = 50, .eta = 1})),
+        Ink::blue);
   };
   draw("the younger network", weak);
   draw("the network", eps);

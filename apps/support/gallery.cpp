@@ -81,11 +81,11 @@ const Frame& Gallery::draw(Sampler sampler, const During& during) {
       sampler.guidance = kGuidance;
       eps_theta = guided(eps_theta, eps_of(state_.model, state_.guide), kGuidance);
     }
-    images = sample_batch(eps_theta, schedule_, sampler, shape, random,
-                          [&](Index t, const Tensor& x) {
-                            strip.observe(t, x);
-                            during(t);
-                          });
+    images =
+        sample_batch(eps_theta, schedule_, sampler, shape, random, [&](Index t, const Tensor& x) {
+          strip.observe(t, x);
+          during(t);
+        });
   }
   const double took =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -12,7 +12,7 @@ void sleep_while_waiting(char** argv) {
     if (std::getenv(name) != nullptr) return;
   }
   ::setenv("GOMP_SPINCOUNT", "3000", 1);  // GCC's runtime: turns of a loop
-  ::setenv("KMP_BLOCKTIME", "0", 1);     // LLVM's: milliseconds
+  ::setenv("KMP_BLOCKTIME", "0", 1);      // LLVM's: milliseconds
   ::execv("/proc/self/exe", argv);
 }
 
