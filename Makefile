@@ -23,12 +23,12 @@ format: ; @scripts/install_deps.sh check && scripts/check_format.sh --fix
 
 coverage: ; @scripts/install_deps.sh build test coverage && $(BUILD) coverage tests && scripts/coverage.sh
 
-docs: ; @scripts/install_deps.sh build docs && $(BUILD) release figures && build/figures --out build/drawn >/dev/null && \
-	scripts/docs/build.py . build/docs build/drawn
+docs: ; @scripts/install_deps.sh docs && scripts/docs/build.py . build/docs
 
 figures: ; @scripts/install_deps.sh build && $(BUILD) release figures && build/figures $(ARGS)
 
-check-docs: docs ; @scripts/install_deps.sh browser && tests/docs/test_site.sh
+check-docs: ; @scripts/install_deps.sh build docs browser && $(BUILD) release figures && \
+	build/figures --out build/drawn >/dev/null && scripts/docs/build.py . build/docs build/drawn && tests/docs/test_site.sh
 
 clean: ; rm -rf build
 
@@ -43,6 +43,6 @@ help:
 	@echo 'make coverage      line coverage of tensor, autograd, nn, diffusion'
 	@echo 'make docs          the derivations beside the code, as a site: build/docs/index.html'
 	@echo 'make figures       draw the figures of the derivations anew, into docs/figures'
-	@echo 'make check-docs    open every page of that site in a headless browser and look for faults'
+	@echo 'make check-docs    the site with its figures drawn anew, every page looked at in a headless browser'
 	@echo 'make clean         remove build/'
 	@echo 'Missing packages are installed with apt-get where there is one; V=1 shows the compiler at work.'

@@ -28,6 +28,13 @@ target_compile_options(ink_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   $<$<BOOL:${INK_WERROR}>:-Werror>)
 
+# For what need not be fast, but quick to compile: -O1 takes half the time of -O3, and under a sanitizer -O0 that of -O1.
+add_library(ink_slow_code INTERFACE)
+target_compile_options(ink_slow_code INTERFACE $<$<CONFIG:Release>:-O1>)
+if(INK_SANITIZE)
+  target_compile_options(ink_slow_code INTERFACE -O0)
+endif()
+
 # The headers that most sources read, compiled once per target: a fifth to a third of the time of a usual source. Every
 # source still includes what it uses (the preset `clang` builds without this). ccache does not cache sources that use
 # precompiled headers, so it goes without.

@@ -30,14 +30,6 @@ struct GemmProducts {
   }
 };
 
-}  // namespace
-
-// (8 bytes too many on sm_86.)
-template <int kWidth>
-inline constexpr bool kHoldsLargestTile<GemmProducts<Along::rows, Along::k, kWidth>> = false;
-
-namespace {
-
 // The stored matrices as operands: lines along k, or along the rows of A (the columns of B).
 template <Along kAlong>
 MatrixView matrix(const Real* data, Index rows, Index k) {
@@ -71,9 +63,11 @@ void multiply_vectors(const Task& t) {
   multiply_views<kLeft, kRight, 4>(t, matrix<kLeft>(t.a, s.m, s.k), matrix<kRight>(t.b, s.n, s.k));
 }
 
-// Whether four neighbours at a time may be read from all matrices.
+// Whether four neighbours at a time may be read from all matrices. The product of two transposed
+// ones, of which no network is made, has no kernel of its own.
 bool suits_vectors(const Task& t, Along left, Along right) {
   const GemmSizes& s = t.sizes;
+  if (s.transpose_a && s.transpose_b) return false;
   const bool fours = (left == Along::k ? s.k : s.m) % 4 == 0 &&
                      (right == Along::k ? s.k : s.n) % 4 == 0 && s.stride_a % 4 == 0 &&
                      s.stride_b % 4 == 0;
@@ -89,7 +83,7 @@ void multiply_task(const Task& t) {
   else if (left == k)
     right == k ? multiply_vectors<k, k>(t) : multiply_vectors<k, rows>(t);
   else
-    right == k ? multiply_vectors<rows, k>(t) : multiply_vectors<rows, rows>(t);
+    multiply_vectors<rows, rows>(t);
 }
 
 }  // namespace

@@ -33,10 +33,6 @@ void launch_tiles(const Products& products, Index m, Index n, Index count) {
          products, grid);
 }
 
-// Whether the registers hold the largest tile beside what it takes to copy these operands.
-template <class Products>
-inline constexpr bool kHoldsLargestTile = true;
-
 // The tile that suits the product. Single elements are copied to the smallest one alone; and sums
 // outside of tensor cores find no room for the largest.
 template <class Numbers, class Products>
@@ -44,10 +40,10 @@ void launch_numbers(const Products& products, Index m, Index n, Index count) {
   if constexpr (Products::kVector == 1) {
     launch_tiles<TileShape<64, 64, 2, 2, 3>, Numbers>(products, m, n, count);
   } else {
-    constexpr bool kLargest = !std::is_same_v<Numbers, Simt> && kHoldsLargestTile<Products>;
+    constexpr bool kTensorCores = !std::is_same_v<Numbers, Simt>;
     switch (choose_tile(m, n, count, chip().multiprocessors)) {
       case TileSize::k128x128:
-        if constexpr (kLargest)
+        if constexpr (kTensorCores)
           return launch_tiles<TileShape<128, 128, 2, 2, 2>, Numbers>(products, m, n, count);
         [[fallthrough]];
       case TileSize::k128x64:
