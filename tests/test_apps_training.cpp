@@ -5,6 +5,7 @@
 
 #include "apps/support/checkpoint.h"
 #include "apps/support/loss_meter.h"
+#include "apps/support/sampling.h"
 #include "apps/support/training_data.h"
 #include "tensor/graph.h"
 #include "tensor/ops.h"
@@ -143,8 +144,15 @@ TEST_SUITE("apps training") {
     run.train(3);
     CHECK(equal(run.state.guide, then));
     run.state.save(folder.path());
-    CHECK(equal(load_guide(folder.path(), Device::cpu)->parameters.values(), then));
+    const auto guide = load_guide(folder.path(), Device::cpu);
+    CHECK(equal(guide->parameters.values(), then));
     CHECK(!equal(load_model(folder.path(), Device::cpu)->parameters.values(), then));
+
+    // The trained network with the guide's values is the guide, and gets its own back.
+    const Tensor own = run.state.model.parameters.values().clone();
+    const Tensor x = Random(4).normal({2, 8, 8, 1}), t = Tensor::full({2}, 500);
+    CHECK(equal(eps_of(run.state.model, run.state.guide)(x, t), eps_of(guide->unet)(x, t)));
+    CHECK(equal(run.state.model.parameters.values(), own));
   }
 
   TEST_CASE("on a GPU a resumed run has the same bits, with graphs or without") {
