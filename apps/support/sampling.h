@@ -25,9 +25,11 @@ struct Sampler {
 // By how much pictures of this size are enlarged, so that their pixels can be seen.
 Index picture_scale(Index image_size);
 
-// A network is guided by itself as it was after this share of its training, and by how much where
-// nothing else is said: what both draw badly the younger one draws worse. (CFG.4)
+// A network is guided by itself as it was after this share of its training, but not before so many
+// times the warm-up of its learning rate: away from a network that has seen nothing yet lie
+// caricatures. And by how much, where nothing else is said. (CFG.4)
 inline constexpr double kGuideShare = 0.25;
+inline constexpr Index kGuideWarmUps = 5;
 inline constexpr double kGuidance = 2.5;
 
 // The network as samplers take it. On a GPU it is repeated as a graph from the third call on.

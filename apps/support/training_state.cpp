@@ -80,7 +80,9 @@ void TrainingState::save(const fs::path& folder) {
 }
 
 void TrainingState::keep_guide(double share_done) {
-  if (share_done >= kGuideShare && !guide.defined()) guide = ema.average().clone();
+  const bool is_old_enough =
+      share_done >= kGuideShare && step >= kGuideWarmUps * plan.rate().warmup;
+  if (is_old_enough && !guide.defined()) guide = ema.average().clone();
 }
 
 void TrainingState::restore(const SavedRun& saved) {

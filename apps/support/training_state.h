@@ -41,7 +41,8 @@ struct TrainingState {
   TrainingState(const TrainingState&) = delete;
   TrainingState& operator=(const TrainingState&) = delete;
 
-  // Once kGuideShare of the run is done, what the average is now becomes the guide.
+  // Once kGuideShare of the run is done, and kGuideWarmUps of its warm-ups, what the average is now
+  // becomes the guide.
   void keep_guide(double share_done);
 
   // Writes training.safetensors, then what save_model and save_guide write, into the folder.
