@@ -90,7 +90,6 @@ set_source_files_properties(${PROJECT_SOURCE_DIR}/cuda/random.cu PROPERTIES COMP
 # The target cuda_archs: every kernel for every chip that we name, and PTX for those to come. It ends with the table of
 # registers, shared memory and spills, and fails if a kernel spills. The sources know two kinds of chip, before sm_80 and
 # since: they are translated to PTX twice, and from there to each chip.
-set(INK_OLD_ARCHS 75)
 set(INK_NEW_ARCHS 80 86 89 90 100 120)
 
 function(ink_add_all_archs)
@@ -98,7 +97,7 @@ function(ink_add_all_archs)
   file(MAKE_DIRECTORY ${folder})
   list(TRANSFORM INK_NEW_ARCHS PREPEND sm_ OUTPUT_VARIABLE new_chips)
   list(JOIN new_chips "," new_chips)
-  set(targets -gencode=arch=compute_75,code=sm_${INK_OLD_ARCHS} -gencode=arch=compute_80,code=[${new_chips},compute_80])
+  set(targets -gencode=arch=compute_75,code=sm_75 -gencode=arch=compute_80,code=[${new_chips},compute_80])
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.h ${PROJECT_SOURCE_DIR}/cuda/*.cuh
        ${PROJECT_SOURCE_DIR}/tensor/kernels/*.h)
   set(logs)
@@ -114,7 +113,7 @@ function(ink_add_all_archs)
               -I${PROJECT_SOURCE_DIR} -c ${source} -o ${folder}/${stem}.o > ${folder}/${stem}.part 2>&1
               || (cat ${folder}/${stem}.part && false)
       COMMAND ${CMAKE_COMMAND} -E rename ${folder}/${stem}.part ${folder}/${stem}.log
-      DEPENDS ${source} ${headers} COMMENT "${stem}.cu for sm_${INK_OLD_ARCHS}, ${new_chips}" COMMAND_EXPAND_LISTS)
+      DEPENDS ${source} ${headers} COMMENT "${stem}.cu for sm_75,${new_chips}" COMMAND_EXPAND_LISTS)
     list(APPEND logs ${folder}/${stem}.log)
   endforeach()
   add_custom_target(cuda_archs COMMAND ${PROJECT_SOURCE_DIR}/scripts/kernel_resources.py ${logs} DEPENDS ${logs})

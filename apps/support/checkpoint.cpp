@@ -72,7 +72,7 @@ void save_model(const fs::path& folder, const Model& model, const Tensor& values
 }
 
 void save_guide(const fs::path& folder, const Model& model, const Tensor& values) {
-  fs::create_directories(folder / kGuideFolder);
+  make_directories(folder / kGuideFolder);
   save_model(folder / kGuideFolder, model, values);
 }
 

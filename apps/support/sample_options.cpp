@@ -39,8 +39,10 @@ void add_options(CLI::App& app, SampleOptions& options, Typed& typed) {
                "keep every predicted x_0 in [-1, 1] (default), or follow the formulas");
   app.add_option(
       "--guidance", options.guidance,
-      "how far the network is moved away from the guide in its checkpoint: itself after a "
-      "quarter of its training (default: 2.5; 1: not at all, in half the time)");
+      fmt::format(
+          "how far the network is moved away from the guide in its checkpoint: itself after "
+          "a quarter of its training (default: {:g}; 1: not at all, in half the time)",
+          kGuidance));
   add_seed(app, [&options](std::uint64_t seed) { options.seed = seed; });
   app.add_option("--out", options.out,
                  "folder for the pictures (default: samples, or the next free samples-N)");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cuda/emulator/block.h"
+#include "cuda/emulator/sanitizer.h"
 #endif
 
 namespace ink::test {
@@ -19,15 +20,13 @@ using emulator::Schedule;
 // Sanitizers look for stray accesses, for which one order of the threads is as good as another, and
 // are slow: they get two.
 std::vector<Schedule> schedules() {
-#if __SANITIZE_ADDRESS__
-  return {{Schedule::Order::reverse}, {Schedule::Order::random, 1}};
-#else
+  if (emulator::sanitizer::kAddress)
+    return {{Schedule::Order::reverse}, {Schedule::Order::random, 1}};
   return {{Schedule::Order::forward},
           {Schedule::Order::reverse},
           {Schedule::Order::one_warp},
           {Schedule::Order::random, 1},
           {Schedule::Order::random, 2}};
-#endif
 }
 
 }  // namespace
