@@ -79,16 +79,54 @@ Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp 
 
 namespace {
 
+// The gradients of leaves, which are many and often small: their sums wait, so that a kernel can add
+// dozens of them.
+class LeafSums {
+ public:
+  void add(const std::shared_ptr<Node>& leaf, const Tensor& contribution) {
+    if (!leaf->gradient.defined()) {
+      leaf->gradient = contribution.clone();
+      return;
+    }
+    if (leaf->is_pending || elements_ >= kMostElements) finish();
+    leaf->is_pending = true;
+    leaves_.push_back(leaf);
+    terms_.push_back(contribution);
+    elements_ += contribution.count();
+  }
+
+  void finish() {
+    std::vector<Tensor> sums;
+    for (const auto& leaf : leaves_) {
+      leaf->is_pending = false;
+      sums.push_back(leaf->gradient);
+    }
+    add_each_(sums, terms_);
+    leaves_.clear();
+    terms_.clear();
+    elements_ = 0;
+  }
+
+ private:
+  static constexpr Index kMostElements = Index{1} << 20;  // that wait in memory
+  std::vector<std::shared_ptr<Node>> leaves_;
+  std::vector<Tensor> terms_;
+  Index elements_ = 0;
+};
+
 // Adds `contribution` to a node's gradient. The first one is kept as it is; a sum is made in place
-// only where a leaf owns the place to add to, or where no one else sees the storage and no element
-// of it is repeated (a broadcast gradient has strides of 0).
-void accumulate(Node& node, const Tensor& contribution) {
-  if (!node.gradient.defined()) {
-    node.gradient = node.is_leaf ? contribution.clone() : contribution;
-  } else if (node.is_leaf || (!node.gradient.is_shared() && node.gradient.is_contiguous())) {
-    add_(node.gradient, contribution);
+// only where no one else sees the storage and no element of it is repeated (a broadcast gradient
+// has strides of 0).
+void accumulate(const std::shared_ptr<Node>& node, const Tensor& contribution, LeafSums& leaves) {
+  Tensor& gradient = node->gradient;
+  if (node->is_leaf) {
+    leaves.add(node, contribution);
+  } else if (!gradient.defined()) {
+    gradient = contribution;
+  } else if (!gradient.is_shared() && gradient.is_contiguous()) {
+    add_(gradient, contribution);
   } else {
-    node.gradient = node.gradient + contribution;
+    gradient = gradient + contribution;
   }
 }
 
@@ -102,7 +140,7 @@ using PendingNodes =
 
 // Runs one node's VJP, once (AD.4), adds the results to its inputs (AD.2), and frees what the node
 // kept.
-void visit(Node& node, PendingNodes& pending) {
+void visit(Node& node, PendingNodes& pending, LeafSums& leaves) {
   check(node.vjp != nullptr, node.op,
         "backward has already passed through this graph and freed it; run the forward pass again");
   const Vjp vjp = std::exchange(node.vjp, nullptr);
@@ -121,7 +159,7 @@ void visit(Node& node, PendingNodes& pending) {
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i] == nullptr || !gradients[i].defined()) continue;
-    accumulate(*inputs[i], gradients[i]);
+    accumulate(inputs[i], gradients[i], leaves);
     if (!inputs[i]->is_leaf && !std::exchange(inputs[i]->is_pending, true)) pending.push(inputs[i]);
   }
 }
@@ -139,8 +177,9 @@ void Variable::backward(const Tensor& seed) const {
         shape());
   check(seed.shape() == shape(), "backward", "expected a seed of shape {}, got {}", shape(),
         seed.shape());
-  accumulate(*node_, seed);
-  if (node_->is_leaf) return;
+  LeafSums leaves;
+  accumulate(node_, seed, leaves);
+  if (node_->is_leaf) return leaves.finish();
   // A node is visited once all nodes made after it are done: its gradient is complete by then.
   // (AD.3)
   PendingNodes pending;
@@ -149,8 +188,9 @@ void Variable::backward(const Tensor& seed) const {
     const std::shared_ptr<Node> node = pending.top();
     pending.pop();
     node->is_pending = false;
-    visit(*node, pending);
+    visit(*node, pending, leaves);
   }
+  leaves.finish();
 }
 
 // ---- saved tensors, recording ----------------------------------------------------------------

@@ -30,7 +30,7 @@ struct Node {
   std::vector<std::shared_ptr<Node>> inputs;  // null for an input without a gradient
   Vjp vjp;                                    // empty for a leaf, and once it has run
   bool is_leaf = false;
-  bool is_pending = false;  // waits in the backward loop
+  bool is_pending = false;  // waits in the backward loop: to be visited, a leaf for its sum
   Tensor gradient;          // of a leaf: accumulates over backward passes; else only during one
 };
 
@@ -40,7 +40,7 @@ class Variable {
   // A constant, by default; a leaf of the graph when its gradient is wanted.
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: implicit, so that ops take tensors
   // A leaf that adds its gradients into `gradient`, a tensor of the same shape which the caller
-  // zeroes.
+  // zeroes and no other leaf adds to.
   static Variable leaf(Tensor value, Tensor gradient);
 
   bool defined() const { return value_.defined(); }

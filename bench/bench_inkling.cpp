@@ -10,6 +10,7 @@
 #include "apps/support/machine.h"
 #include "apps/support/program.h"
 #include "apps/support/waiting.h"
+#include "bench/gpu_profile.h"
 #include "bench/kernels.h"
 #include "bench/ops.h"
 #include "bench/peak.h"
@@ -94,12 +95,13 @@ int run(int argc, char** argv) {
   int runs = 10;
   apps::MachineOptions machine;
   machine.device = "cpu";
-  bool serving = false, only_steps = false;
+  bool serving = false, only_steps = false, profile = false;
   app.add_option("--preset", preset,
                  "small, base or imagenet64 (default: the first two, one after the other)");
   app.add_option("--batch", batch, "images in a training step")->check(CLI::Range(1, 65536));
   app.add_option("--runs", runs, "timed runs of each step")->check(CLI::Range(1, 1000));
   app.add_flag("--steps-only", only_steps, "leave out the kernels and the ops (on a GPU they are)");
+  app.add_flag("--profile", profile, "on a GPU: the kernels of a training step, with their times");
   app.add_flag("--serve", serving, "perform single steps on request (for compare_torch.py)");
   apps::add_machine_options(app, machine, "Machine");
   CLI11_PARSE(app, argc, argv);
@@ -115,9 +117,13 @@ int run(int argc, char** argv) {
   const std::vector<std::string> presets = preset.empty() ? both : std::vector{preset};
   if (device == Device::cuda) {
     fmt::print("{}\n\n", apps::describe_device(device));
-    for (const std::string& name : presets) bench_steps(name, batch, runs, device, {});
+    for (const std::string& name : presets) {
+      bench_steps(name, batch, runs, device, {});
+      if (profile) bench::print_gpu_profile(UNetConfig::preset(name), batch);
+    }
     return 0;
   }
+  check(!profile, "bench_inkling", "--profile needs --device cuda, given cpu");
   const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
   fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s", omp_get_max_threads(),
              peak / 1e9, bandwidth / 1e9);

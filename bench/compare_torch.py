@@ -47,13 +47,11 @@ class Failure(Exception):
     """What the user reads in one line."""
 
 
-class Contender:
-    """A process that performs one step when asked, and its measurements."""
+class Process:
+    """Answers requests, a line each."""
 
     def __init__(self, name, command, threads):
         self.name = name
-        self.seconds = {}
-        self.peak_mib = self.start_mib = self.loss = float("nan")
         self.errors = tempfile.TemporaryFile("w+")
         # The threads of a side that waits must sleep, not spin.
         environment = os.environ | PASSIVE | {"OMP_NUM_THREADS": str(threads)}
@@ -69,6 +67,12 @@ class Contender:
             )
         except OSError as error:
             raise Failure(f"cannot start {command[0]}: {error.strerror}") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def ask(self, request, field="ok"):
         """Sends a request and returns the answer, which must have the field."""
@@ -95,23 +99,6 @@ class Contender:
         lines = self.errors.read().strip().splitlines()
         return f"with status {status}" + (f": {lines[-1]}" if lines else "")
 
-    def step(self, kind, counts):
-        answer = self.ask(kind, "seconds")
-        self.peak_mib = answer.get("peak_mib", self.peak_mib)
-        if counts:
-            self.seconds.setdefault(kind, []).append(answer["seconds"])
-
-    def measure_start(self):
-        """Resident memory before the first step: the program, its libraries and the model."""
-        with contextlib.suppress(OSError, StopIteration):
-            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-            self.start_mib = next(
-                int(s.split()[1]) / 1024 for s in status if s.startswith("VmRSS")
-            )
-
-    def milliseconds(self, kind, statistic):
-        return 1e3 * statistic(self.seconds[kind])
-
     def close(self):
         if self.process.stdout.closed:
             return
@@ -127,40 +114,90 @@ class Contender:
         self.errors.close()
 
 
-def commands(options, preset, batch, precision):
-    """What to start, by name: our program first, then PyTorch in two layouts."""
-    common = ["--serve", "--preset", preset, "--batch", str(batch)]
-    common += ["--threads", str(options.threads), "--device", options.device]
-    ours = {"exact": ["--precise"]}.get(precision, ["--precision", precision])
-    torch = [sys.executable, str(HERE / "torch_unet.py"), *common, "--precision", precision]
-    result = {
-        "inkling": [str(options.binary.resolve()), *common, *ours],
-        "torch, NCHW": torch,
-        "torch, channels_last": [*torch, "--layout", "channels_last"],
-    }
-    if options.compile:
-        result["torch.compile, NCHW"] = [*torch, "--compile"]
-    return result
+class Contender:
+    """A process that performs one step when asked, and its measurements."""
+
+    def __init__(self, name, process, model=None):
+        self.name = name
+        self.process = process
+        self.model = model  # the request that builds it, where a process builds several
+        self.seconds = {}
+        self.peak_mib = self.start_mib = self.loss = float("nan")
+
+    def ask(self, request, field="ok"):
+        return self.process.ask(request, field)
+
+    def build(self):
+        if self.model:
+            self.ask(self.model)
+
+    def step(self, kind, counts):
+        answer = self.ask(kind, "seconds")
+        self.peak_mib = answer.get("peak_mib", self.peak_mib)
+        if counts:
+            self.seconds.setdefault(kind, []).append(answer["seconds"])
+
+    def measure_start(self):
+        """Resident memory before the first step: the program, its libraries and the model."""
+        with contextlib.suppress(OSError, StopIteration):
+            status = pathlib.Path(f"/proc/{self.process.process.pid}/status").read_text().splitlines()
+            self.start_mib = next(
+                int(s.split()[1]) / 1024 for s in status if s.startswith("VmRSS")
+            )
+
+    def milliseconds(self, kind, statistic):
+        return 1e3 * statistic(self.seconds[kind])
 
 
-@contextlib.contextmanager
-def started(name, command, options):
-    contender = Contender(name, command, options.threads)
-    try:
-        yield contender
-    finally:
-        contender.close()
+class Sides:
+    """Starts what is compared. On the CPU everyone has a process of his own, whose memory is measured;
+    on a GPU PyTorch has one for all, for its import takes longer than the steps."""
+
+    def __init__(self, stack, options):
+        self.options = options
+        self.shared = stack.enter_context(self.torch()) if options.device == "cuda" else None
+
+    def torch(self):
+        command = [sys.executable, str(HERE / "torch_unet.py"), "--serve"]
+        command += ["--threads", str(self.options.threads), "--device", self.options.device]
+        return Process("torch", command, self.options.threads)
+
+    def start(self, stack, preset, batch, precision):
+        """Our program first, then PyTorch in two layouts."""
+        options = self.options
+        command = [str(options.binary.resolve()), "--serve", "--preset", preset]
+        command += ["--batch", str(batch), "--threads", str(options.threads)]
+        command += ["--device", options.device]
+        command += {"exact": ["--precise"]}.get(precision, ["--precision", precision])
+        ours = stack.enter_context(Process("inkling", command, options.threads))
+        models = {
+            "torch, NCHW": "contiguous_format eager",
+            "torch, channels_last": "channels_last eager",
+        }
+        if options.compile:
+            models["torch.compile, NCHW"] = "contiguous_format compile"
+        return [
+            Contender("inkling", ours),
+            *(
+                Contender(
+                    name,
+                    self.shared or stack.enter_context(self.torch()),
+                    f"model {preset} {batch} {precision} {model}",
+                )
+                for name, model in models.items()
+            ),
+        ]
 
 
-def write_inputs(options, preset, batch, folder):
-    """Weights and a batch, from which all sides start; on the CPU, to leave the GPU empty."""
-    command = [sys.executable, str(HERE / "torch_unet.py"), "--serve", "--preset", preset]
-    with started("torch", [*command, "--batch", str(batch)], options) as torch:
-        torch.ask(f"save {folder}/weights.safetensors")
-        torch.ask(f"inputs {folder}/inputs.safetensors")
+def write_inputs(torch, folder):
+    """Weights and a batch, from which all sides start."""
+    torch.build()
+    torch.ask(f"save {folder}/weights.safetensors")
+    torch.ask(f"inputs {folder}/inputs.safetensors")
 
 
 def prepare(contender, folder):
+    contender.build()
     contender.ask(f"load {folder}/weights.safetensors")
     contender.measure_start()
     contender.loss = contender.ask(f"loss {folder}/inputs.safetensors", "loss")["loss"]
@@ -189,20 +226,16 @@ def take_turns(contenders, options):
                 c.step(kind, counts=turn >= options.warm_up)
 
 
-def measure(options, preset, batch, precision, folder):
-    """The contenders, with their times: all at once on the CPU, one by one on a GPU."""
-    contenders = []
-    with contextlib.ExitStack() as stack:
-        for name, command in commands(options, preset, batch, precision).items():
-            contender = stack.enter_context(started(name, command, options))
-            contenders.append(contender)
+def measure(contenders, options, folder):
+    """Steps of all in turn on the CPU, of one after the other on a GPU."""
+    if options.device == "cpu":
+        for contender in contenders:
             prepare(contender, folder)
-            if options.device == "cuda":
-                take_turns([contender], options)
-                contender.close()
-        if options.device == "cpu":
-            take_turns(contenders, options)
-    return contenders
+        take_turns(contenders, options)
+        return
+    for contender in contenders:
+        prepare(contender, folder)
+        take_turns([contender], options)
 
 
 def print_table(contenders, preset, batch, precision, options):
@@ -235,24 +268,26 @@ def print_table(contenders, preset, batch, precision, options):
             print(f"{label:24}" + "".join(f"{a:11.2f}{b:9.2f}" for a, b in cells))
 
 
-def compare(options, preset, batch, precision):
-    with tempfile.TemporaryDirectory() as folder:
-        write_inputs(options, preset, batch, folder)
-        contenders = measure(options, preset, batch, precision, folder)
+def compare(sides, options, preset, batch, precision):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        contenders = sides.start(stack, preset, batch, precision)
+        write_inputs(contenders[1], folder)
+        measure(contenders, options, folder)
         print_table(contenders, preset, batch, precision, options)
         check_losses(contenders, TOLERANCE[precision])
 
 
-def compare_convolutions(options, precision):
+def compare_convolutions(sides, precision):
     """Ours against cuDNN, of whose layouts the faster one counts."""
     passes = ("forward", "data", "weight")
     times = {}
-    sides = commands(options, "small", 1, precision)
-    for name in ("inkling", "torch, NCHW", "torch, channels_last"):
-        with started(name, sides[name], options) as contender:
+    with contextlib.ExitStack() as stack:
+        for contender in sides.start(stack, "small", 1, precision)[:3]:
+            contender.build()
             for shape in CONVOLUTIONS:
                 request = "conv " + " ".join(map(str, shape))
-                times[name, shape] = contender.ask(request, "forward")
+                times[contender.name, shape] = contender.ask(request, "forward")
     print(f"\nconvolutions, {precision}: TFLOP/s of ours (and of cuDNN), and their ratio")
     print(" " * 34 + "".join(f"{name:>26}" for name in ("forward", "dx", "dw and db")))
     for shape in CONVOLUTIONS:
@@ -276,10 +311,11 @@ def cpu_name():
     return platform.processor() or platform.machine()
 
 
-def print_machine(options):
-    command = [sys.executable, str(HERE / "torch_unet.py"), "--serve", "--device", options.device]
-    with started("torch", command, options) as peer:
-        about = peer.ask("about", "torch")
+def print_machine(sides, options):
+    peer = sides.shared or sides.torch()
+    about = peer.ask("about", "torch")
+    if not sides.shared:
+        peer.close()
     machine = f"{cpu_name()}, float32"
     if options.device == "cuda":
         driver = subprocess.run(
@@ -293,21 +329,21 @@ def print_machine(options):
     print(f"torch {about['torch']}, diffusers {about['diffusers']}; {machine}", flush=True)
 
 
-def run(options):
+def run(sides, options):
     """Every table that was asked for; what cannot be measured is said, and the rest goes on."""
     presets = {"both": ("small", "base"), "all": ("base", "small", "imagenet64")}
     batches = {"imagenet64": 32}
     failures = 0
     tables = [
         lambda p=p, precision=precision: compare(
-            options, p, options.batch or batches.get(p, 128), precision
+            sides, options, p, options.batch or batches.get(p, 128), precision
         )
         for precision in options.precision
         for p in presets.get(options.preset, (options.preset,))
     ]
     if options.device == "cuda":
         tables += [
-            lambda precision=precision: compare_convolutions(options, precision)
+            lambda precision=precision: compare_convolutions(sides, precision)
             for precision in options.precision
         ]
     for table in tables:
@@ -355,8 +391,10 @@ def main():
     try:
         if not options.binary.is_file():
             raise Failure(f"{options.binary} does not exist: build it with `make bench`")
-        print_machine(options)
-        return run(options)
+        with contextlib.ExitStack() as stack:
+            sides = Sides(stack, options)
+            print_machine(sides, options)
+            return run(sides, options)
     except Failure as failure:
         print(f"compare_torch: {failure}", file=sys.stderr)
         return 1

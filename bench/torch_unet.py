@@ -2,8 +2,11 @@
 """Serves single training and sampling steps of diffusers' UNet2DModel, on the CPU or a GPU.
 
 compare_torch.py starts this and our own bench program as processes that speak the same protocol: a
-request per line on standard input, one line of JSON in reply.
+request per line on standard input, one line of JSON in reply. Only PyTorch's side knows the first one,
+for importing it takes longer than a table: the process builds one model after the other.
 
+    model PRESET BATCH PRECISION LAYOUT eager|compile
+                  what the requests that follow are about -> {"ok": true}
     train         one training step: noise, forward, backward, clipping, AdamW, EMA
                   -> {"seconds", "loss", "peak_mib"}
     sample        eps_theta(x, t) for 64 images without a graph -> {"seconds", "peak_mib"}
@@ -26,6 +29,7 @@ Memory is what was taken of the GPU, or resident. What fails is answered with {"
 
 import argparse
 import contextlib
+import gc
 import json
 import resource
 import statistics
@@ -78,13 +82,13 @@ def set_precision(device, precision):
 
 
 class Trainer:
-    def __init__(self, options):
-        channels, groups, attention, self.image = PRESETS[options.preset]
-        self.layout = getattr(torch, options.layout)
-        self.device = torch.device(options.device)
-        self.bf16 = options.precision == "bf16"
-        set_precision(options.device, options.precision)
-        self.batch = options.batch
+    def __init__(self, preset, batch, precision, layout, compiled, device):
+        channels, groups, attention, self.image = PRESETS[preset]
+        self.layout = getattr(torch, layout)
+        self.device = torch.device(device)
+        self.bf16 = precision == "bf16"
+        set_precision(device, precision)
+        self.batch = batch
         torch.manual_seed(1)
         self.model = diffusers.UNet2DModel(
             sample_size=self.image[-1],
@@ -99,13 +103,13 @@ class Trainer:
         ).to(self.device, memory_format=self.layout)
         self.parameters = list(self.model.parameters())
         # On a GPU, the mode that tries kernels and captures CUDA graphs.
-        mode = "max-autotune" if options.device == "cuda" else None
-        self.network = torch.compile(self.model, mode=mode) if options.compile else self.model
+        mode = "max-autotune" if device == "cuda" else None
+        self.network = torch.compile(self.model, mode=mode) if compiled else self.model
         self.ema = [p.detach().clone() for p in self.parameters]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=2e-4, weight_decay=0.01, fused=True)
         beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
         self.alpha_bar = torch.cumprod(1 - beta, dim=0).float().to(self.device)  # of t = 1..T
-        self.x0 = self.images(torch.rand(options.batch, *self.image) * 2 - 1)
+        self.x0 = self.images(torch.rand(batch, *self.image) * 2 - 1)
 
     def images(self, x):
         return x.to(self.device).contiguous(memory_format=self.layout)
@@ -234,14 +238,33 @@ class Trainer:
             loss = self.mse(self.images(given["x0"]), self.images(given["eps"]), t)
         reply(loss=loss.item())
 
-    def about(self):
-        reply(
-            torch=torch.__version__,
-            diffusers=diffusers.__version__,
-            threads=torch.get_num_threads(),
-            gpu=torch.cuda.get_device_name() if self.device.type == "cuda" else None,
-            cudnn=torch.backends.cudnn.version() if self.device.type == "cuda" else None,
-        )
+
+
+def about(device):
+    on_gpu = device == "cuda"
+    reply(
+        torch=torch.__version__,
+        diffusers=diffusers.__version__,
+        threads=torch.get_num_threads(),
+        gpu=torch.cuda.get_device_name() if on_gpu else None,
+        cudnn=torch.backends.cudnn.version() if on_gpu else None,
+    )
+
+
+def new_trainer(argument, device):
+    """After the one before has left the GPU."""
+    preset, batch, precision, layout, how = argument.split()
+    if device == "cuda":
+        gc.collect()
+        torch.compiler.reset()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    trainer = Trainer(preset, int(batch), precision, layout, how == "compile", device)
+    reply(ok=True)
+    return trainer
+
+
+REQUESTS = ("train", "sample", "ddim", "conv", "load", "loss", "save", "inputs")
 
 
 def main():
@@ -249,30 +272,25 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--serve", action="store_true", required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="small")
-    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--precision", choices=("exact", "tf32", "bf16"), default="exact")
-    parser.add_argument(
-        "--layout", choices=("contiguous_format", "channels_last"), default="contiguous_format"
-    )
-    parser.add_argument(
-        "--compile", action="store_true", help="run the network through torch.compile"
-    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    trainer = Trainer(options)
-    requests = {
-        name: getattr(trainer, name)
-        for name in ("train", "sample", "ddim", "conv", "load", "loss", "save", "inputs", "about")
-    }
+    trainer = None
     for line in sys.stdin:
-        request, *arguments = line.split(maxsplit=1)
+        request, *arguments = (word.strip() for word in line.split(maxsplit=1))
         if request == "quit":
             return
         try:
-            requests[request](*(argument.strip() for argument in arguments))
+            if request == "about":
+                about(options.device)
+            elif request == "model":
+                trainer = None
+                trainer = new_trainer(*arguments, options.device)
+            elif request in REQUESTS:
+                getattr(trainer, request)(*arguments)
+            else:
+                raise ValueError(f"expected model, about or one of {', '.join(REQUESTS)}")
         except Exception as error:
             reply(error=f"{request}: {error or type(error).__name__}")
 

@@ -27,7 +27,7 @@ __global__ void add_chunks_kernel(Real* out, ChunkSums s) {
 }  // namespace
 
 Chunks cut_sum(Index m, Index n, Index k, Index products) {
-  constexpr Index kEnoughBlocks = 160, kLeastDepth = 512;
+  constexpr Index kEnoughBlocks = 384, kLeastDepth = 256;
   const TileExtent tile = extent(TileSize::k128x64);
   const Index blocks = products * divide_up(m, tile.m) * divide_up(n, tile.n);
   const Index wanted = std::min(kEnoughBlocks / std::max<Index>(blocks, 1), k / kLeastDepth);

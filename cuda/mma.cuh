@@ -111,10 +111,15 @@ inline constexpr bool kAmpere = true;
 inline constexpr bool kAmpere = false;
 #endif
 
-// Round to nearest, ties away from zero: 10 bits of mantissa remain.
+// Round to nearest: 10 bits of mantissa remain. Ties go away from zero; since sm_90, which rounds
+// ties to even in one instruction where the other takes four, they go there.
 __device__ inline std::uint32_t round_to_tf32(float x) {
   std::uint32_t result = 0;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm("cvt.rn.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));
+#else
   if constexpr (kAmpere) asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));
+#endif
   return result;
 }
 

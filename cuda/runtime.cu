@@ -2,14 +2,10 @@
 
 #include <sstream>
 
+#include "cuda/profile.h"
+
 namespace ink::cuda {
 namespace {
-
-std::string name_of(const void* kernel) {
-  const char* name = nullptr;
-  if (cudaFuncGetName(&name, kernel) != cudaSuccess || name == nullptr) return "a kernel";
-  return name;
-}
 
 template <class... Parts>
 std::string text(const Parts&... parts) {
@@ -120,7 +116,13 @@ unsigned blocks_for(Index n, Index size) {
   return static_cast<unsigned>(blocks);
 }
 
-void detail::check_launch(const void* kernel, const Launch& at) {
+std::string name_of(const void* kernel) {
+  const char* name = nullptr;
+  if (cudaFuncGetName(&name, kernel) != cudaSuccess || name == nullptr) return "a kernel";
+  return name;
+}
+
+void detail::before_launch(const void* kernel, const Launch& at) {
   const auto threads = std::size_t{at.block.x} * at.block.y * at.block.z;
   const bool fits = at.grid.x > 0 && at.grid.y > 0 && at.grid.z > 0 && at.grid.x <= 0x7FFFFFFF &&
                     at.grid.y <= 65535 && at.grid.z <= 65535 && threads > 0 && threads <= 1024;
@@ -132,10 +134,11 @@ void detail::check_launch(const void* kernel, const Launch& at) {
     fail(name_of(kernel), " needs ", at.shared_bytes, " bytes of shared memory, but this chip has ",
          chip().shared_bytes);
   }
+  Profile::before_kernel();
 }
 
-void detail::check_launched(cudaError_t status, const void* kernel, const Launch& at) {
-  if (status == cudaSuccess) return;
+void detail::after_launch(cudaError_t status, const void* kernel, const Launch& at) {
+  if (status == cudaSuccess) return Profile::after_kernel(kernel);
   (void)cudaGetLastError();
   fail(name_of(kernel), ", ", to_string(at.grid), " blocks of ", to_string(at.block),
        " threads: ", cudaGetErrorString(status));

@@ -48,9 +48,12 @@ struct Launch {
 // The number of blocks of `size` elements that cover n; throws Error past the largest grid.
 unsigned blocks_for(Index n, Index size);
 
+// The symbol of a kernel.
+std::string name_of(const void* kernel);
+
 namespace detail {
-void check_launch(const void* kernel, const Launch& at);
-void check_launched(cudaError_t status, const void* kernel, const Launch& at);
+void before_launch(const void* kernel, const Launch& at);
+void after_launch(cudaError_t status, const void* kernel, const Launch& at);
 }  // namespace detail
 
 // Runs kernel(args...) on the stream: the only launch. Throws Error, naming the kernel and the
@@ -58,7 +61,7 @@ void check_launched(cudaError_t status, const void* kernel, const Launch& at);
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const Launch& at, Arguments... arguments) {
   const auto* address = reinterpret_cast<const void*>(kernel);
-  detail::check_launch(address, at);
+  detail::before_launch(address, at);
   if (at.shared_bytes > 48 * 1024) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(at.shared_bytes)),
@@ -69,8 +72,8 @@ void launch(void (*kernel)(Parameters...), const Launch& at, Arguments... argume
   config.blockDim = at.block;
   config.dynamicSmemBytes = at.shared_bytes;
   config.stream = stream();
-  detail::check_launched(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
-                         address, at);
+  detail::after_launch(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...),
+                       address, at);
 }
 
 }  // namespace ink::cuda

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "tensor/kernels/accumulate.h"
 #include "tensor/kernels/gather.h"
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/softmax.h"
@@ -27,6 +28,32 @@ void add_(Tensor& a, const Tensor& b) {
   Real* const data = a.mutable_data();
   on<cpu::map<Add, Real, Real>, cuda::map<Add, Real, Real>>(
       a.device(), data, a.count(), Add{}, static_cast<const Real*>(data), compact.data());
+}
+
+void add_each_(std::vector<Tensor>& sums, const std::vector<Tensor>& terms) {
+  check(sums.size() == terms.size(), "add_each_", "expected as many terms as sums, got {} and {}",
+        terms.size(), sums.size());
+  std::vector<Addition> additions;
+  std::vector<Tensor> compact;  // live until their kernel is launched
+  const auto launch = [&] {
+    if (additions.empty()) return;
+    on<cpu::accumulate, cuda::accumulate>(sums.front().device(), additions.data(),
+                                          static_cast<int>(additions.size()));
+    additions.clear();
+    compact.clear();
+  };
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    if (!sums[i].is_contiguous()) {
+      add_(sums[i], terms[i]);
+      continue;
+    }
+    check(sums[i].shape() == terms[i].shape(), "add_each_", "expected equal shapes, got {} and {}",
+          sums[i].shape(), terms[i].shape());
+    compact.push_back(terms[i].contiguous());
+    additions.push_back({sums[i].mutable_data(), compact.back().data(), sums[i].count()});
+    if (additions.size() == kMostAdditions) launch();
+  }
+  launch();
 }
 
 // ---- reductions ------------------------------------------------------------------------------

@@ -80,6 +80,9 @@ inline Tensor clamp(const Tensor& x, Real low, Real high) { return map(Clamp{low
 
 // a += b for tensors of one shape, without a new tensor when `a` is compact.
 void add_(Tensor& a, const Tensor& b);
+// The same for pairs of tensors on one device, with few kernels for many small ones. No two of the
+// sums may share memory.
+void add_each_(std::vector<Tensor>& sums, const std::vector<Tensor>& terms);
 
 // ---- reductions ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "tensor/kernels/accumulate.h"
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
 #include "tensor/kernels/gather.h"
@@ -103,6 +104,32 @@ TEST_SUITE("cuda elementwise") {
     std::vector<Real> expected(70);
     cpu::map(expected.data(), 70, Add{}, a.data(), b.data());
     CHECK(x.to_vector() == expected);
+  }
+
+  TEST_CASE("sums of arrays of many sizes at once") {
+    std::vector<Index> sizes;
+    for (int repeat = 0; repeat < 4; ++repeat) {
+      for (const Index n : kSizes) sizes.push_back(n + 1000 * repeat);
+    }
+    REQUIRE(sizes.size() <= std::size_t{kMostAdditions});
+    Index total = 0;
+    for (const Index n : sizes) total += n;
+    const std::vector<Real> start = numbers(total, 1), terms = numbers(total, 2);
+    std::vector<Real> expected = start;
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += terms[i];
+    for_each_schedule([&] {
+      OnDevice to(start);
+      const OnDevice from(terms);
+      std::vector<Addition> additions;
+      Index first = 0;
+      for (const Index n : sizes) {
+        additions.push_back({to.data() + first, from.data() + first, n});
+        first += n;
+      }
+      cuda::accumulate(additions.data(), static_cast<int>(additions.size()));
+      CHECK(to.to_vector() == expected);
+    });
+    cuda::accumulate(nullptr, 0);
   }
 
   TEST_CASE("fill writes its elements and no other") {

@@ -1,6 +1,7 @@
 // Graphs of recorded work, and the values that go in and come out of them.
 #include <doctest/doctest.h>
 
+#include "cuda/profile.h"
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
 #include "tensor/kernels/graph.h"
@@ -33,6 +34,31 @@ TEST_SUITE("cuda graph") {
     graph.launch();
     graph.launch();
     CHECK(y.to_vector() == std::vector<Real>{13, 26, 39});
+  }
+
+  TEST_CASE("a profile tells the kernels of a graph apart") {
+    const OnDevice x({1, 2, 3});
+    OnDevice y({10, 20, 30});
+    const cuda::Profile profile;
+    cuda::Graph graph;
+    graph.begin();
+    cuda::map(y.data(), 3, Add{}, static_cast<const Real*>(y.data()), x.data());
+    cuda::fill(y.data(), 5, 1);
+    cuda::map(y.data(), 3, Add{}, static_cast<const Real*>(y.data()), x.data());
+    graph.end();
+    cuda::fill(y.data(), 0, 3);  // is not part of it
+    graph.launch();
+    CHECK(y.to_vector() == std::vector<Real>{6, 4, 6});
+
+    std::vector<cuda::KernelTime> times = profile.times();
+    REQUIRE(times.size() == 2);
+    CHECK(times[0].seconds >= times[1].seconds);
+    if (times[0].launches < times[1].launches) std::swap(times[0], times[1]);
+    CHECK(times[0].launches == 2);
+    CHECK(times[0].kernel.find("map_kernel") != std::string::npos);
+    CHECK(times[1].launches == 1);
+    CHECK(times[1].kernel.find("fill_kernel") != std::string::npos);
+    for (const cuda::KernelTime& time : times) CHECK(time.seconds > 0);
   }
 
   TEST_CASE("an abandoned recording leaves the stream as it was") {

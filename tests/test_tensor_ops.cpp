@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/kernels/accumulate.h"
+#include "tensor/random.h"
 #include "tests/support/op_table/array.h"
 
 namespace ink {
@@ -94,6 +96,34 @@ TEST_CASE("add_: adds in place, into views too") {
   CHECK(values(a) == Values{1, 4, 7, 5, 8, 11});
   CHECK_THROWS_WITH_AS(add_(a, Tensor::zeros({3})),
                        "[add_] expected equal shapes, got (2,3) and (3)", Error);
+}
+
+TEST_CASE("add_each_: what add_ does, for any number of pairs") {
+  Random random(3);
+  std::vector<Tensor> sums, terms, expected;
+  // Empty ones, small ones, some that several threads share, and more than one kernel takes.
+  for (Index i = 0; i < 2 * kMostAdditions + 5; ++i) {
+    const Index n = i % 7 == 0 ? 0 : i % 50 == 1 ? 40000 + i : i;
+    sums.push_back(random.normal({n}));
+    terms.push_back(random.normal({n}));
+    expected.push_back(sums.back() + terms.back());
+  }
+  Tensor square = counting({2, 2});
+  sums.push_back(square.transpose(0, 1));
+  terms.push_back(Tensor::ones({1}).expand({2, 2}));
+  expected.push_back(sums.back() + 1);
+  sums.push_back(Tensor::zeros({2, 2}));
+  terms.push_back(counting({2, 2}).transpose(0, 1));
+  expected.push_back(terms.back());
+  add_each_(sums, terms);
+  for (std::size_t i = 0; i < sums.size(); ++i) CHECK(values(sums[i]) == values(expected[i]));
+  CHECK(values(square) == Values{1, 2, 3, 4});
+
+  std::vector<Tensor> one = {Tensor::zeros({2})};
+  CHECK_THROWS_WITH_AS(add_each_(one, {}), "[add_each_] expected as many terms as sums, got 0 and 1",
+                       Error);
+  CHECK_THROWS_WITH_AS(add_each_(one, {Tensor::zeros({3})}),
+                       "[add_each_] expected equal shapes, got (2) and (3)", Error);
 }
 
 // ---- reductions ------------------------------------------------------------------------------

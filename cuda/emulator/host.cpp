@@ -327,6 +327,14 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->time = std::chrono::steady_clock::now();
   return done(status());
 }
+// An external event does not order the work of a recording: it takes the time when that is done.
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
+  if (flags != cudaEventRecordExternal) return cudaEventRecord(event, stream);
+  return perform(stream, [event] {
+    event->time = std::chrono::steady_clock::now();
+    return cudaSuccess;
+  });
+}
 cudaError_t cudaEventSynchronize(cudaEvent_t event) { return wait_for(event->capture != nullptr); }
 cudaError_t cudaEventQuery(cudaEvent_t event) { return wait_for(event->capture != nullptr); }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {

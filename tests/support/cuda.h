@@ -26,9 +26,10 @@ class OnDevice {
 
   Real* data() { return data_; }
   const Real* data() const { return data_; }
-  std::vector<Real> to_vector() const {
-    std::vector<Real> values(count_);
-    cuda::copy_to_host(values.data(), data_, count_ * sizeof(Real));
+  // The elements from `first` on.
+  std::vector<Real> to_vector(Index first = 0) const {
+    std::vector<Real> values(count_ - static_cast<std::size_t>(first));
+    cuda::copy_to_host(values.data(), data_ + first, values.size() * sizeof(Real));
     return values;
   }
 

@@ -27,19 +27,15 @@ inline Numbers normal_numbers(Index count, unsigned seed, double mean = 0, doubl
 // An array on the device that begins `shift` elements after an aligned address.
 class Shifted {
  public:
-  Shifted(Index count, Index shift) : array_(count + shift), shift_(shift), count_(count) {}
+  Shifted(Index count, Index shift) : array_(count + shift), shift_(shift) {}
   Shifted(const Numbers& x, Index shift) : Shifted(padded(x, shift), shift, 0) {}
 
   Real* data() { return array_.data() + shift_; }
   const Real* data() const { return array_.data() + shift_; }
-  Numbers to_vector() const {
-    const Numbers all = array_.to_vector();
-    return {all.begin() + shift_, all.begin() + shift_ + count_};
-  }
+  Numbers to_vector() const { return array_.to_vector(shift_); }
 
  private:
-  Shifted(const Numbers& all, Index shift, int)
-      : array_(all), shift_(shift), count_(static_cast<Index>(all.size()) - shift) {}
+  Shifted(const Numbers& all, Index shift, int) : array_(all), shift_(shift) {}
   static Numbers padded(const Numbers& x, Index shift) {
     Numbers all(static_cast<std::size_t>(shift), std::numeric_limits<Real>::quiet_NaN());
     all.insert(all.end(), x.begin(), x.end());
@@ -47,7 +43,7 @@ class Shifted {
   }
 
   OnDevice array_;
-  Index shift_, count_;
+  Index shift_;
 };
 
 // Checks |got - expected| <= relative * max(1, max |expected|) everywhere.
