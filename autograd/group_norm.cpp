@@ -32,15 +32,16 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
       g.data(), b.data(), sizes);  // (GN.1) (GN.2) (GN.3)
   return record(options.silu ? "group_norm_silu" : "group_norm", y, {x, gamma, beta},
                 [sizes, x = Saved(input, "x"), g = Saved(g, "gamma"), b = Saved(b, "beta"), mean,
-                 rstd](const Tensor& upstream) {
+                 rstd](const Tensor& upstream, const Tensor& so_far) {
                   const Tensor dy = upstream.contiguous();
-                  Tensor dx(dy.shape(), dy.device()), dgamma({sizes.channels}, dy.device()),
+                  Tensor dx = sum_place(so_far, dy.shape(), dy.device());
+                  const Tensor before = compact(so_far);
+                  Tensor dgamma({sizes.channels}, dy.device()),
                       dbeta({sizes.channels}, dy.device());
                   on<cpu::group_norm_backward, cuda::group_norm_backward>(
                       dy.device(), dx.mutable_data(), dgamma.mutable_data(), dbeta.mutable_data(),
                       dy.data(), x.get().data(), mean.data(), rstd.data(), g.get().data(),
-                      b.get().data(),
-                      sizes);  // (GN.4)
+                      b.get().data(), sizes, pointer(before));  // (GN.4)
                   return Tensors{dx, dgamma, dbeta};
                 });
 }

@@ -27,15 +27,21 @@ Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& b
       [sizes, x = Saved(input, "x"), g = Saved(g, "gamma"), b = Saved(b, "beta"),
        w = Saved(w, "weight"), mean, rstd, need_bias = terms.bias.requires_grad(),
        need_image_bias = terms.image_bias.requires_grad(),
-       need_residual = terms.residual.requires_grad()](const Tensor& upstream) {
+       need_residual = terms.residual.requires_grad()](const Tensor& upstream,
+                                                       const Tensor& so_far) {
         const Tensor dy = upstream.contiguous();
         const Device device = dy.device();
-        Tensor dx(x.get().shape(), device), dgamma(g.get().shape(), device),
-            dbeta(b.get().shape(), device), dw(w.get().shape(), device);
+        Tensor dx = sum_place(so_far, x.get().shape(), device);
+        const Tensor before = compact(so_far);
+        Tensor dgamma(g.get().shape(), device), dbeta(b.get().shape(), device),
+            dw(w.get().shape(), device);
         Tensor dbias = need_bias ? Tensor({sizes.conv.c_out}, device) : Tensor();
-        const NormConv2dGradients gradients{dx.mutable_data(), dgamma.mutable_data(),
-                                            dbeta.mutable_data(), dw.mutable_data(),
-                                            need_bias ? dbias.mutable_data() : nullptr};
+        const NormConv2dGradients gradients{dx.mutable_data(),
+                                            dgamma.mutable_data(),
+                                            dbeta.mutable_data(),
+                                            dw.mutable_data(),
+                                            need_bias ? dbias.mutable_data() : nullptr,
+                                            pointer(before)};
         on<cpu::norm_conv2d_backward, cuda::norm_conv2d_backward>(
             device, gradients, dy.data(),
             NormConv2dInputs{x.get().data(), g.get().data(), b.get().data(), w.get().data()},

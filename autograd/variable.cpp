@@ -64,7 +64,7 @@ void Variable::zero_gradient() {
   if (gradient().defined()) node_->gradient.fill_(0);
 }
 
-Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp vjp) {
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp) {
   Variable result(std::move(value));
   const bool wanted = std::any_of(inputs.begin(), inputs.end(),
                                   [](const Variable& input) { return input.requires_grad(); });
@@ -72,15 +72,29 @@ Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp 
   result.node_ = std::make_shared<Node>(op, result.shape());
   for (const Variable& input : inputs) result.node_->inputs.push_back(input.node());
   result.node_->vjp = std::move(vjp);
+  result.node_->adds = true;
   return result;
+}
+
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp vjp) {
+  const Variable result =
+      record(op, std::move(value), std::move(inputs),
+             [vjp = std::move(vjp)](const Tensor& dy, const Tensor&) { return vjp(dy); });
+  if (result.requires_grad()) result.node()->adds = false;
+  return result;
+}
+
+Tensor sum_place(const Tensor& so_far, const Shape& shape, Device device) {
+  const bool own = so_far.defined() && !so_far.is_shared() && so_far.is_contiguous();
+  return own ? so_far : Tensor(shape, device);
 }
 
 // ---- backward --------------------------------------------------------------------------------
 
 namespace {
 
-// The gradients of leaves, which are many and often small: their sums wait, so that a kernel can add
-// dozens of them.
+// The gradients of leaves, which are many and often small: their sums wait, so that a kernel can
+// add dozens of them.
 class LeafSums {
  public:
   void add(const std::shared_ptr<Node>& leaf, const Tensor& contribution) {
@@ -143,12 +157,16 @@ using PendingNodes =
 void visit(Node& node, PendingNodes& pending, LeafSums& leaves) {
   check(node.vjp != nullptr, node.op,
         "backward has already passed through this graph and freed it; run the forward pass again");
-  const Vjp vjp = std::exchange(node.vjp, nullptr);
+  const AddingVjp vjp = std::exchange(node.vjp, nullptr);
   const auto inputs = std::exchange(node.inputs, {});
   const Tensor dy = std::exchange(node.gradient, Tensor());
 
+  Tensor so_far;
+  if (node.adds && inputs[0] != nullptr && !inputs[0]->is_leaf)
+    so_far = std::exchange(inputs[0]->gradient, Tensor());
+
   running_vjp = node.op;
-  const Tensors gradients = vjp(dy);
+  const Tensors gradients = vjp(dy, so_far);
   check(gradients.size() == inputs.size(), node.op, "the VJP returned {} gradients for {} inputs",
         gradients.size(), inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {

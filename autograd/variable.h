@@ -15,6 +15,9 @@ namespace ink {
 // inputs, in order. An undefined tensor stands for "no gradient" (of a constant input). It is a
 // pure function: the engine accumulates. (AD.2)
 using Vjp = std::function<Tensors(const Tensor& dy)>;
+// One that adds while it writes: the gradient of its first input is to contain what that input has
+// `so_far` from other ops (undefined: nothing).
+using AddingVjp = std::function<Tensors(const Tensor& dy, const Tensor& so_far)>;
 
 // One entry of the tape: an op, or a leaf whose gradient is wanted.
 struct Node {
@@ -28,7 +31,8 @@ struct Node {
   const char* op;
   Shape shape;
   std::vector<std::shared_ptr<Node>> inputs;  // null for an input without a gradient
-  Vjp vjp;                                    // empty for a leaf, and once it has run
+  AddingVjp vjp;                              // empty for a leaf, and once it has run
+  bool adds = false;                          // whether it looks at so_far
   bool is_leaf = false;
   bool is_pending = false;  // waits in the backward loop: to be visited, a leaf for its sum
   Tensor gradient;          // of a leaf: accumulates over backward passes; else only during one
@@ -68,7 +72,7 @@ class Variable {
   void backward(const Tensor& seed) const;
 
  private:
-  friend Variable record(const char*, Tensor, std::vector<Variable>, Vjp);
+  friend Variable record(const char*, Tensor, std::vector<Variable>, AddingVjp);
 
   Tensor value_;
   std::shared_ptr<Node> node_;
@@ -76,7 +80,11 @@ class Variable {
 
 // The output of an op: `value`, with its entry on the tape when an input requires a gradient and
 // recording is on. This is the only door to the tape.
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp);
 Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp vjp);
+
+// Where an AddingVjp may write the sum: `so_far` itself where no one else sees it, else new memory.
+Tensor sum_place(const Tensor& so_far, const Shape& shape, Device device);
 
 // A tensor that a VJP needs again. Reading it back throws Error, naming op and tensor, if its
 // storage was written to since.

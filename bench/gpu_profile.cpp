@@ -26,8 +26,8 @@ std::string readable(const std::string& symbol) {
       abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
   if (status != 0) return symbol;
   std::string name = text.get();
-  for (const char* noise : {"(anonymous namespace)::", "ink::cuda::", "ink::", "void ", "(int)",
-                            "(bool)"})
+  for (const char* noise :
+       {"(anonymous namespace)::", "ink::cuda::", "ink::", "void ", "(int)", "(bool)"})
     remove_all(name, noise);
   int depth = 0;
   for (std::size_t i = 0; i < name.size(); ++i) {

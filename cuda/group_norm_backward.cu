@@ -118,13 +118,22 @@ __device__ void finish(Channels<V> (&dz)[kSlabPixels], const Channels<V> (&x_hat
   }
 }
 
+template <int V>
+__device__ void add(Channels<V> (&to)[kSlabPixels], const Channels<V> (&terms)[kSlabPixels]) {
+#pragma unroll
+  for (int i = 0; i < kSlabPixels; ++i) {
+#pragma unroll
+    for (int v = 0; v < V; ++v) to[i].at[v] += terms[i].at[v];
+  }
+}
+
 // kHeld: each thread reads its values once and keeps them in registers. dgamma and dbeta are (n,
 // channels) here: the shares of the images.
 template <int V, bool kSilu, bool kHeld>
 __global__ void __launch_bounds__(kSlabThreads, 1)
     group_norm_backward_kernel(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
                                const Real* mean, const Real* rstd, const Real* gamma,
-                               const Real* beta, Slabs s) {
+                               const Real* beta, const Real* so_far, Slabs s) {
   const Place at(s);
   const SlabSums sums(s);
   x += at.slab(s);
@@ -160,6 +169,10 @@ __global__ void __launch_bounds__(kSlabThreads, 1)
         differentiate<kSilu>(dz, x_hat, norm, c);
       }
       finish(dz, x_hat, norm, sums, c, s);
+      if (so_far != nullptr) {
+        load_pixels<V>(x_hat, so_far + at.slab(s) + c, pixel, s);
+        add(dz, x_hat);
+      }
       store_pixels(dx + c, dz, pixel, s);
     });
   });
@@ -190,20 +203,21 @@ __global__ void __launch_bounds__(kSumRows* kWarp)
 
 void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
                          const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                         const GroupNormSizes& sizes) {
+                         const GroupNormSizes& sizes, const Real* so_far) {
   if (sizes.channels == 0) return;
   // Each image has its own share of dgamma and dbeta; the shares are added in a fixed order.
   const Index images = sizes.pixels > 0 ? sizes.n : 0, share = images * sizes.channels;
   const Scratch<Real> shares(2 * share);
   Real *const dgamma_shares = shares.data(), *const dbeta_shares = dgamma_shares + share;
   if (images > 0) {
-    const Slabs s = plan_slabs(sizes, is_aligned(x) && is_aligned(dy) && is_aligned(dx));
+    const Slabs s =
+        plan_slabs(sizes, is_aligned(x) && is_aligned(dy) && is_aligned(dx) && is_aligned(so_far));
     with_vector(s.vector, [&](auto vector) {
       with_constant(sizes.silu, [&](auto silu) {
         with_constant(s.fits(), [&](auto held) {
           launch(group_norm_backward_kernel<vector(), silu(), held()>,
                  launch_of(s, images, SlabSums::kArrays, SlabSums::kSums), dx, dgamma_shares,
-                 dbeta_shares, dy, x, mean, rstd, gamma, beta, s);
+                 dbeta_shares, dy, x, mean, rstd, gamma, beta, so_far, s);
         });
       });
     });

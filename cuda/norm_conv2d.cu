@@ -26,7 +26,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
   conv2d_backward_data(h.data(), dy, in.weight, s.conv);
   group_norm_backward(to.dx, to.dgamma, to.dbeta, h.data(), in.x, mean, rstd, in.gamma, in.beta,
-                      s.norm);
+                      s.norm, to.so_far);
 }
 
 }  // namespace ink::cuda

@@ -76,18 +76,24 @@ void check_case(const Case& c, bool silu) {
   const Inputs in(c);
   const Index statistics = c.n * c.groups;
   Numbers y = numbers(c.images()), mean = numbers(statistics), rstd = numbers(statistics),
-          dx = numbers(c.images()), dgamma = numbers(c.channels), dbeta = numbers(c.channels);
+          dx = numbers(c.images()), sum = in.x, dgamma = numbers(c.channels),
+          dbeta = numbers(c.channels);
   cpu::group_norm_forward(y.data(), mean.data(), rstd.data(), in.x.data(), in.gamma.data(),
                           in.beta.data(), s);
   cpu::group_norm_backward(dx.data(), dgamma.data(), dbeta.data(), in.dy.data(), in.x.data(),
                            mean.data(), rstd.data(), in.gamma.data(), in.beta.data(), s);
+  // The same added to what is there.
+  cpu::group_norm_backward(sum.data(), dgamma.data(), dbeta.data(), in.dy.data(), in.x.data(),
+                           mean.data(), rstd.data(), in.gamma.data(), in.beta.data(), s,
+                           sum.data());
+  for (std::size_t i = 0; i < sum.size(); ++i) CHECK(sum[i] == in.x[i] + dx[i]);
 
   const Shifted x(in.x, c.shift), dy(in.dy, c.shift), gamma(in.gamma, c.shift),
       beta(in.beta, c.shift), cpu_mean(mean, 0), cpu_rstd(rstd, 0);
   const auto got = same_under_every_schedule([&] {
     Shifted to_y(c.images(), c.shift), to_mean(statistics, c.shift), to_rstd(statistics, c.shift),
         to_dx(c.images(), c.shift), to_dgamma(c.channels, c.shift), to_dbeta(c.channels, c.shift),
-        again(c.images(), c.shift);
+        again(c.images(), c.shift), to_sum(in.x, c.shift);
     cuda::group_norm_forward(to_y.data(), to_mean.data(), to_rstd.data(), x.data(), gamma.data(),
                              beta.data(), s);
     cuda::group_norm_apply(again.data(), x.data(), to_mean.data(), to_rstd.data(), gamma.data(),
@@ -95,8 +101,12 @@ void check_case(const Case& c, bool silu) {
     CHECK(same_bits(again.to_vector(), to_y.to_vector()));
     cuda::group_norm_backward(to_dx.data(), to_dgamma.data(), to_dbeta.data(), dy.data(), x.data(),
                               cpu_mean.data(), cpu_rstd.data(), gamma.data(), beta.data(), s);
+    cuda::group_norm_backward(to_sum.data(), to_dgamma.data(), to_dbeta.data(), dy.data(), x.data(),
+                              cpu_mean.data(), cpu_rstd.data(), gamma.data(), beta.data(), s,
+                              to_sum.data());
     return std::vector<Numbers>{to_y.to_vector(),  to_mean.to_vector(),   to_rstd.to_vector(),
-                                to_dx.to_vector(), to_dgamma.to_vector(), to_dbeta.to_vector()};
+                                to_dx.to_vector(), to_dgamma.to_vector(), to_dbeta.to_vector(),
+                                to_sum.to_vector()};
   });
   const double sums = static_cast<double>(c.n * c.pixels);
   check_numbers("y", got[0], y, tolerance(c, c.values()));
@@ -105,6 +115,7 @@ void check_case(const Case& c, bool silu) {
   check_numbers("dx", got[3], dx, tolerance(c, c.values()));
   check_numbers("dgamma", got[4], dgamma, tolerance(c, sums));
   check_numbers("dbeta", got[5], dbeta, tolerance(c, sums));
+  check_numbers("x + dx", got[6], sum, tolerance(c, c.values()));
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 // Every fused op against its definition in primitive ops, values and gradients.
+#include "autograd/ops.h"
+#include "tensor/random.h"
+#include "tests/support/close.h"
 #include "tests/support/op_checks.h"
 
 namespace ink::test {
@@ -18,6 +21,40 @@ TEST_CASE("op table: fused equals composed") {
                        2 * gradient_tolerance(c, i, fused.value.count()), Scale::largest) == "");
     }
   });
+}
+
+// In a residual block the gradient of x has two parts, and these ops write the sum of both.
+TEST_CASE("group_norm and norm_conv2d add to the gradient that their input has") {
+  Random random(7);
+  for (const auto& [size, channels] : {std::pair<Index, Index>{5, 6}, {8, 32}}) {
+    const Tensor x = random.normal({3, size, size, channels}), c = random.normal(x.shape());
+    const Variable gamma = random.normal({channels}), beta = random.normal({channels}),
+                   weight = random.normal({channels, 3, 3, channels});
+    const auto gradient = [&](const auto& op, bool before) {
+      const Variable leaf(x, true), h = leaf * 2;
+      // What is made last is visited first: `before` is what the op finds.
+      const Variable rest = before ? Variable() : exp(h);
+      const Variable y = op(h);
+      sum((y + (before ? exp(h) : rest)) * Variable(c)).backward();
+      return leaf.gradient();
+    };
+    const auto check = [&](const auto& fused, const auto& composed) {
+      const Tensor expected = gradient(composed, true);
+      const double rounding = 64 * kEpsilonOfReal * std::sqrt(9. * static_cast<double>(channels));
+      check_close(gradient(fused, true), expected, rounding, "after the residual");
+      check_close(gradient(fused, false), expected, rounding, "before the residual");
+    };
+    for (const bool silu : {false, true}) {
+      const GroupNormOptions norm{.groups = 2, .silu = silu};
+      check([&](const Variable& h) { return group_norm(h, gamma, beta, norm); },
+            [&](const Variable& h) { return composed::group_norm(h, gamma, beta, norm); });
+      const Conv2dOptions same{.padding = 1};
+      check([&](const Variable& h) { return norm_conv2d(h, gamma, beta, norm, weight, same, {}); },
+            [&](const Variable& h) {
+              return composed::norm_conv2d(h, gamma, beta, norm, weight, same, {});
+            });
+    }
+  }
 }
 
 }  // namespace ink::test

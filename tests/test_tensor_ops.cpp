@@ -120,8 +120,8 @@ TEST_CASE("add_each_: what add_ does, for any number of pairs") {
   CHECK(values(square) == Values{1, 2, 3, 4});
 
   std::vector<Tensor> one = {Tensor::zeros({2})};
-  CHECK_THROWS_WITH_AS(add_each_(one, {}), "[add_each_] expected as many terms as sums, got 0 and 1",
-                       Error);
+  CHECK_THROWS_WITH_AS(add_each_(one, {}),
+                       "[add_each_] expected as many terms as sums, got 0 and 1", Error);
   CHECK_THROWS_WITH_AS(add_each_(one, {Tensor::zeros({3})}),
                        "[add_each_] expected equal shapes, got (2) and (3)", Error);
 }

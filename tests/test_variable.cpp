@@ -136,6 +136,41 @@ TEST_CASE("backward: one upstream gradient that goes two ways stays as it was") 
   CHECK(gradient(d) == Values{1});
 }
 
+TEST_CASE("backward: an op that adds to the gradient of its first input") {
+  std::vector<double> seen;  // what the input had so far, -1 for nothing
+  const auto twice = [&](const Variable& x) {
+    return record("twice", x.value() * 2, {x}, [&](const Tensor& dy, const Tensor& so_far) {
+      seen.push_back(so_far.defined() ? so_far.item() : -1);
+      Tensor sum = sum_place(so_far, dy.shape(), dy.device());
+      sum.copy_(so_far.defined() ? so_far + dy * 2 : dy * 2);
+      return Tensors{sum};
+    });
+  };
+  const Variable x = leaf({1});
+  {
+    const Variable h = x * 1;
+    const Variable u = twice(h);
+    (u + h * 10).backward();  // the product was made last and comes first
+    CHECK(gradient(x) == Values{12});
+  }
+  {
+    const Variable h = x * 1;
+    const Variable v = h * 10;
+    (twice(h) + v).backward();
+    CHECK(gradient(x) == Values{24});
+  }
+  // A leaf's gradient is the engine's alone; and a tensor that others see is left as it was.
+  twice(x).backward();
+  CHECK(gradient(x) == Values{26});
+  {
+    const Variable h = x * 1;
+    const Variable u = twice(h);
+    (u + h).backward();  // h and u are handed the same tensor
+    CHECK(gradient(x) == Values{29});
+  }
+  CHECK(seen == std::vector<double>{10, -1, -1, 1});
+}
+
 TEST_CASE("backward: passes accumulate until the gradient is zeroed") {
   Variable x = leaf({1, 2});
   sum(x * x).backward();

@@ -100,9 +100,11 @@ void Monitor::measure() {
 void Monitor::show_progress() {
   const auto steps = state_.plan.steps();
   const double speed = static_cast<double>(state_.settings.images_per_step()) / pace_.step;
-  progress_.show(fmt::format("step {}{} · loss {:.4f} · {:.0f} images/s · {} left",
-                             with_commas(state_.step), steps ? " of " + with_commas(*steps) : "",
-                             state_.history.recent_mean(), speed,
+  // A GPU's losses come a step late.
+  const double loss = state_.history.recent_mean();
+  progress_.show(fmt::format("step {}{}{} · {:.0f} images/s · {} left", with_commas(state_.step),
+                             steps ? " of " + with_commas(*steps) : "",
+                             std::isnan(loss) ? "" : fmt::format(" · loss {:.4f}", loss), speed,
                              duration(state_.plan.seconds_left(state_.step, pace_))));
 }
 

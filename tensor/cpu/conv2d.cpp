@@ -1,7 +1,5 @@
 #include "tensor/kernels/conv2d.h"
 
-#include <algorithm>
-
 #include "tensor/cpu/conv2d_direct.h"
 #include "tensor/cpu/conv2d_weight.h"
 #include "tensor/cpu/conv2d_winograd.h"
@@ -37,9 +35,11 @@ void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Co
     gemm(dx, dy, weight, {}, {.m = s.n * s.h * s.w, .n = s.c_in, .k = s.c_out});
     return;
   }
-  for (Index r = 0; r < std::min(s.stride, s.h); ++r)
-    for (Index q = 0; q < std::min(s.stride, s.w); ++q)
-      convolve(dx + (r * s.w + q) * s.c_in, dy, {}, backward_map(weight, s, r, q));
+  if (s.n * s.h * s.w == 0) return;
+  if (s.stride == 1)
+    convolve(dx, dy, {}, backward_map(weight, s, 0, 0));
+  else
+    backward_data_strided(dx, dy, weight, s);
 }
 
 void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,

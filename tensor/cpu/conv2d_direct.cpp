@@ -1,8 +1,9 @@
 #include "tensor/cpu/conv2d_direct.h"
 
+#include <deque>
+
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/register_tile.h"
-#include "tensor/cpu/scratch.h"
 
 namespace ink::cpu {
 namespace {
@@ -100,49 +101,93 @@ void convolve_row(const RowTask& task) {
 
 }  // namespace
 
+// Few weights are laid out by one thread.
 void pack_weight(Real* packed, const Conv2dMap& map) {
+  constexpr Index kGrain = 16384;
   const DirectConv& conv = map.conv;
   const WeightView& weight = map.weight;
   const Index taps = conv.kernel_h * conv.kernel_w;
-  parallel_blocks(column_blocks(conv.c_out) * taps, 1, [&](Index unit, Index) {
-    const ColumnBlock block = column_block(conv.c_out, unit / taps);
-    const Index tap = unit % taps, u = tap / conv.kernel_w, v = tap % conv.kernel_w;
-    pack_columns(packed + (block.first * taps + tap * block.width()) * conv.c_in,
-                 weight.data + u * weight.row + v * weight.column, weight.input, weight.output,
-                 conv.c_in, block);
+  const Index grain = std::max<Index>(1, kGrain / std::max<Index>(1, conv.c_in * kTileWidth));
+  parallel_blocks(column_blocks(conv.c_out) * taps, grain, [&](Index first, Index last) {
+    for (Index unit = first; unit < last; ++unit) {
+      const ColumnBlock block = column_block(conv.c_out, unit / taps);
+      const Index tap = unit % taps, u = tap / conv.kernel_w, v = tap % conv.kernel_w;
+      pack_columns(packed + (block.first * taps + tap * block.width()) * conv.c_in,
+                   weight.data + u * weight.row + v * weight.column, weight.input, weight.output,
+                   conv.c_in, block);
+    }
   });
 }
 
-void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map) {
-  const DirectConv& conv = map.conv;
-  const Index inner = conv.kernel_h * conv.kernel_w * conv.c_in;
-  const Scratch<Real> packed(padded_columns(conv.c_out) * inner), zeros(conv.c_in);
-  pack_weight(packed.data(), map);
-  std::fill_n(zeros.data(), conv.c_in, Real(0));
+DirectConvolution::DirectConvolution(const Conv2dMap& map)
+    : conv_(map.conv),
+      packed_(padded_columns(conv_.c_out) * conv_.kernel_h * conv_.kernel_w * conv_.c_in),
+      zeros_(conv_.c_in) {
+  pack_weight(packed_.data(), map);
+  std::fill_n(zeros_.data(), conv_.c_in, Real(0));
+}
 
-  // A thread takes rows worth about two million operations at a time.
-  const Index operations = 2 * conv.columns * conv.c_out * std::max<Index>(inner, 1);
-  const Index rows = std::max<Index>(1, 2'000'000 / operations);
-  parallel_blocks(conv.n * conv.rows, rows, [&](Index first, Index last) {
-    for (Index b = 0; b < column_blocks(conv.c_out); ++b) {
-      const ColumnBlock block = column_block(conv.c_out, b);
-      const Index o = block.first;
-      for (Index row = first; row < last; ++row) {
-        const Index image = row / conv.rows, i = row % conv.rows;
-        const Index at = image * conv.y_image + i * conv.y_row + o;
-        const RowTask task{conv,
-                           i,
-                           block.count,
-                           x + image * conv.h * conv.w * conv.c_in,
-                           packed.data() + o * inner,
-                           zeros.data(),
-                           shifted(epilogue.bias, o),
-                           shifted(epilogue.image_bias, image * conv.c_out + o),
-                           shifted(epilogue.residual, at),
-                           y + at};
-        block.vectors == 2 ? convolve_row<2>(task) : convolve_row<1>(task);
-      }
+Index DirectConvolution::row_operations() const {
+  const Index inner = conv_.kernel_h * conv_.kernel_w * conv_.c_in;
+  return 2 * conv_.columns * conv_.c_out * std::max<Index>(inner, 1);
+}
+
+void DirectConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first,
+                            Index last) const {
+  const Index inner = conv_.kernel_h * conv_.kernel_w * conv_.c_in;
+  for (Index b = 0; b < column_blocks(conv_.c_out); ++b) {
+    const ColumnBlock block = column_block(conv_.c_out, b);
+    const Index o = block.first;
+    for (Index row = first; row < last; ++row) {
+      const Index image = row / conv_.rows, i = row % conv_.rows;
+      const Index at = image * conv_.y_image + i * conv_.y_row + o;
+      const RowTask task{conv_,
+                         i,
+                         block.count,
+                         x + image * conv_.h * conv_.w * conv_.c_in,
+                         packed_.data() + o * inner,
+                         zeros_.data(),
+                         shifted(epilogue.bias, o),
+                         shifted(epilogue.image_bias, image * conv_.c_out + o),
+                         shifted(epilogue.residual, at),
+                         y + at};
+      block.vectors == 2 ? convolve_row<2>(task) : convolve_row<1>(task);
     }
+  }
+}
+
+namespace {
+// What a thread takes at a time.
+constexpr Index kBlockOperations = 2'000'000;
+}  // namespace
+
+void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map) {
+  const DirectConvolution convolution(map);
+  const Index rows = std::max<Index>(1, kBlockOperations / convolution.row_operations());
+  parallel_blocks(map.conv.n * map.conv.rows, rows,
+                  [&](Index first, Index last) { convolution.run(y, x, epilogue, first, last); });
+}
+
+void backward_data_strided(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& s) {
+  struct PixelClass {
+    PixelClass(Real* first, const Conv2dMap& map)
+        : dx(first), rows(map.conv.rows), convolution(map) {}
+    Real* dx;
+    Index rows;
+    DirectConvolution convolution;
+  };
+  std::deque<PixelClass> classes;  // which stay where they are
+  Index operations = 0;            // of an image
+  for (Index r = 0; r < std::min(s.stride, s.h); ++r)
+    for (Index q = 0; q < std::min(s.stride, s.w); ++q) {
+      const Conv2dMap map = backward_map(weight, s, r, q);
+      classes.emplace_back(dx + (r * s.w + q) * s.c_in, map);
+      operations += classes.back().rows * classes.back().convolution.row_operations();
+    }
+  const Index images = std::max<Index>(1, kBlockOperations / std::max<Index>(1, operations));
+  parallel_blocks(s.n, images, [&](Index first, Index last) {
+    for (const PixelClass& c : classes)
+      c.convolution.run(c.dx, dy, {}, first * c.rows, last * c.rows);
   });
 }
 

@@ -2,10 +2,30 @@
 #pragma once
 
 #include "tensor/cpu/conv2d_map.h"
+#include "tensor/cpu/scratch.h"
 
 namespace ink::cpu {
 
+// A map with its weights laid out for the kernel.
+class DirectConvolution {
+ public:
+  explicit DirectConvolution(const Conv2dMap& map);
+
+  // Rows of y, those of all images counted through, by one thread.
+  void run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first, Index last) const;
+  // Multiply-adds of a row of y, times two.
+  Index row_operations() const;
+
+ private:
+  DirectConv conv_;
+  Scratch<Real> packed_, zeros_;
+};
+
 void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map);
+
+// dx of a convolution with a stride: a class of pixels after the other (CONV.4), image by image, so
+// that dy and dx stay in the cache meanwhile.
+void backward_data_strided(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
 
 // Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block), for
 // padded_columns(c_out) channels.

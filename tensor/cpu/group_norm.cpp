@@ -1,10 +1,12 @@
 #include "tensor/cpu/group_norm.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "tensor/cpu/parallel.h"
+#include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
 #include "tensor/kernels/elementwise.h"
 #include "tensor/kernels/reduce.h"
@@ -266,17 +268,20 @@ void group_means(Real* out, const Real* sums, const Real* gamma, const GroupNorm
 }
 
 // One image; its share of dbeta and dgamma (channels each).
-template <bool kSilu>
+template <bool kSilu, bool kAdds>
 void backward_image(Real* dx, Real* dbeta, Real* dgamma, const Real* dy, const Real* x,
                     const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                    const Rows& shape, const GroupNormSizes& sizes) {
+                    const Real* so_far, const Rows& shape, const GroupNormSizes& sizes) {
+  // Where dz waits: dx, unless that may hold what it is added to.
+  const Scratch<Real> waiting(kSilu && kAdds ? sizes.pixels * sizes.channels : 0);
+  Real* const kept = kAdds ? waiting.data() : dx;
   const Scratch<Real> scratch(Columns::kArrays * shape.width);
   const Columns column(scratch.data(), shape.width);
   spread(column.mean, shape, sizes, [=](Index, Index g) { return mean[g]; });
   spread(column.rstd, shape, sizes, [=](Index, Index g) { return rstd[g]; });
   spread(column.gamma, shape, sizes, [=](Index c, Index) { return gamma[c]; });
   spread(column.beta, shape, sizes, [=](Index c, Index) { return beta[c]; });
-  sum_columns<kSilu>(dx, dy, x, column, shape);
+  sum_columns<kSilu>(kept, dy, x, column, shape);
   sum_channels(dbeta, dgamma, column, shape);
 
   // dx = rstd (gamma dz - mean(gamma dz) - x_hat mean(gamma dz x_hat)), the means over a group
@@ -288,12 +293,13 @@ void backward_image(Real* dx, Real* dbeta, Real* dgamma, const Real* dy, const R
   spread(scale, shape, sizes, [=](Index c, Index g) { return rstd[g] * gamma[c]; });
   spread(shift, shape, sizes, [=](Index, Index g) { return rstd[g] * mean_dz[g]; });
   spread(slope, shape, sizes, [=](Index, Index g) { return rstd[g] * rstd[g] * mean_dz_x[g]; });
-  const Real* dz = kSilu ? dx : dy;
+  const Real* dz = kSilu ? kept : dy;
   for_rows(shape, 0, shape.rows + 1, [=, center = column.mean](Index offset, Index columns) {
 #pragma omp simd
     for (Index j = 0; j < columns; ++j) {
       const Real deviation = x[offset + j] - center[j];
-      dx[offset + j] = scale[j] * dz[offset + j] - (shift[j] + slope[j] * deviation);
+      const Real value = scale[j] * dz[offset + j] - (shift[j] + slope[j] * deviation);
+      dx[offset + j] = kAdds ? so_far[offset + j] + value : value;
     }
   });
 }
@@ -302,7 +308,7 @@ void backward_image(Real* dx, Real* dbeta, Real* dgamma, const Real* dy, const R
 
 void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
                          const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                         const GroupNormSizes& sizes) {
+                         const GroupNormSizes& sizes, const Real* so_far) {
   const Index channels = sizes.channels;
   const Index image = sizes.pixels * channels;
   // Each image has its own share of dgamma and dbeta; the shares are added in a fixed order.
@@ -311,11 +317,13 @@ void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, co
   Real* dgamma_share = dbeta_share + sizes.n * channels;
   if (image > 0) {
     const Rows shape(sizes);
-    const auto one_image = sizes.silu ? backward_image<true> : backward_image<false>;
+    constexpr auto adding = std::array{backward_image<false, true>, backward_image<true, true>};
+    constexpr auto alone = std::array{backward_image<false, false>, backward_image<true, false>};
+    const auto one_image = (so_far != nullptr ? adding : alone)[sizes.silu];
     parallel_blocks(sizes.n, 1, [&](Index i, Index) {
       one_image(dx + i * image, dbeta_share + i * channels, dgamma_share + i * channels,
                 dy + i * image, x + i * image, mean + i * sizes.groups, rstd + i * sizes.groups,
-                gamma, beta, shape, sizes);
+                gamma, beta, shifted(so_far, i * image), shape, sizes);
     });
   }
   reduce<Sum>(dbeta, dbeta_share, {1, sizes.n, channels});

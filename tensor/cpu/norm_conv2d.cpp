@@ -71,7 +71,7 @@ void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormC
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
   conv2d_backward_data(h.data(), dy, in.weight, s.conv);  // dh, where h was
   group_norm_backward(to.dx, to.dgamma, to.dbeta, h.data(), in.x, mean, rstd, in.gamma, in.beta,
-                      s.norm);
+                      s.norm, to.so_far);
 }
 
 }  // namespace
@@ -111,7 +111,8 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
       sum.add(h.data(), block_dy, 0, n * tiles);
       backward_data.run(h.data(), block_dy, {}, 0, n * dx_tiles);  // dh, where h was
       group_norm_backward(to.dx + first * image, dgamma.data() + share, dbeta.data() + share,
-                          h.data(), x, mean + group, rstd + group, in.gamma, in.beta, norm);
+                          h.data(), x, mean + group, rstd + group, in.gamma, in.beta, norm,
+                          shifted(to.so_far, first * image));
     }
     sum.store_to(dweight.data() + chunk * chunk_size);
   });

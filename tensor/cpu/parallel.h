@@ -1,6 +1,8 @@
 // The one way work is shared among threads.
 #pragma once
 
+#include <omp.h>
+
 #include <algorithm>
 
 #include "tensor/kernels/real.h"
@@ -14,8 +16,14 @@ namespace ink::cpu {
 template <class Body>
 void parallel_blocks(Index n, Index block, const Body& body) {
   const Index blocks = (n + block - 1) / block;
-#pragma omp parallel for schedule(static) if (blocks > 1)
-  for (Index b = 0; b < blocks; ++b) body(b * block, std::min(n, (b + 1) * block));
+  const auto run = [&](Index b) { body(b * block, std::min(n, (b + 1) * block)); };
+  // One block, or a thread that is one of several already: no team of one is put together.
+  if (blocks <= 1 || omp_in_parallel() != 0) {
+    for (Index b = 0; b < blocks; ++b) run(b);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index b = 0; b < blocks; ++b) run(b);
 }
 
 }  // namespace ink::cpu

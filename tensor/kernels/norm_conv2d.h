@@ -21,13 +21,15 @@ struct NormConv2dInputs {
   const Real* weight;
 };
 
-// Shaped as what they are gradients of; dbias (c_out) is skipped when null.
+// Shaped as what they are gradients of; dbias (c_out) is skipped when null. dx is added to `so_far`
+// (dx itself, another array or null: nothing).
 struct NormConv2dGradients {
   Real* dx;
   Real* dgamma;
   Real* dbeta;
   Real* dweight;
   Real* dbias;
+  const Real* so_far = nullptr;
 };
 
 namespace cpu {

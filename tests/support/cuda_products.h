@@ -8,6 +8,7 @@
 
 #include "cuda/precision.h"
 #include "cuda/tile_choice.h"
+#include "tensor/kernels/gemm.h"
 #include "tests/support/cuda.h"
 #include "tests/support/cuda_checks.h"
 
@@ -43,11 +44,32 @@ inline double round_to_bits(double x, int bits, bool ties_to_even) {
   return (ties_to_even ? std::nearbyint(x / unit) : std::round(x / unit)) * unit;
 }
 
+// Where the chip rounds to TF32 what lies between two neighbours: 1 + 2^-11 times 1 is 1, the even
+// one, since sm_90, and 1 + 2^-10 elsewhere.
+inline bool tf32_ties_to_even() {
+  static const bool result = [] {
+    const UsePrecision use(Precision::tf32);
+    const std::vector<Real> tie(16, Real(1 + std::ldexp(1, -11)));
+    std::vector<Real> identity(16, 0);
+    for (std::size_t i = 0; i < 16; i += 5) identity[i] = 1;
+    const OnDevice a(tie), b(identity);
+    OnDevice c(16);
+    cuda::gemm(c.data(), a.data(), b.data(), {}, {.m = 4, .n = 4, .k = 4});
+    const Real product = c.to_vector().front();
+    REQUIRE((product == 1 || product == 1 + std::ldexp(1, -10)));
+    return product == 1;
+  }();
+  return result;
+}
+
 // What the products of `precision` multiply in place of x.
 inline std::vector<Real> rounded(std::vector<Real> x, Precision precision) {
   if (precision == Precision::exact) return x;
   const bool bf16 = precision == Precision::bf16;
-  for (Real& value : x) value = static_cast<Real>(round_to_bits(value, bf16 ? 8 : 11, bf16));
+  const bool ties_to_even = bf16 || tf32_ties_to_even();
+  for (Real& value : x) {
+    value = static_cast<Real>(round_to_bits(value, bf16 ? 8 : 11, ties_to_even));
+  }
   return x;
 }
 
