@@ -127,10 +127,6 @@ class Contender:
     def ask(self, request, field="ok"):
         return self.process.ask(request, field)
 
-    def build(self):
-        if self.model:
-            self.ask(self.model)
-
     def step(self, kind, counts):
         answer = self.ask(kind, "seconds")
         self.peak_mib = answer.get("peak_mib", self.peak_mib)
@@ -140,9 +136,9 @@ class Contender:
     def measure_start(self):
         """Resident memory before the first step: the program, its libraries and the model."""
         with contextlib.suppress(OSError, StopIteration):
-            status = pathlib.Path(f"/proc/{self.process.process.pid}/status").read_text().splitlines()
+            status = pathlib.Path(f"/proc/{self.process.process.pid}/status").read_text()
             self.start_mib = next(
-                int(s.split()[1]) / 1024 for s in status if s.startswith("VmRSS")
+                int(s.split()[1]) / 1024 for s in status.splitlines() if s.startswith("VmRSS")
             )
 
     def milliseconds(self, kind, statistic):
@@ -150,7 +146,7 @@ class Contender:
 
 
 class Sides:
-    """Starts what is compared. On the CPU everyone has a process of his own, whose memory is measured;
+    """Starts what is compared. On the CPU each has a process of its own, whose memory is measured;
     on a GPU PyTorch has one for all, for its import takes longer than the steps."""
 
     def __init__(self, stack, options):
@@ -176,28 +172,28 @@ class Sides:
         }
         if options.compile:
             models["torch.compile, NCHW"] = "contiguous_format compile"
-        return [
-            Contender("inkling", ours),
-            *(
-                Contender(
-                    name,
-                    self.shared or stack.enter_context(self.torch()),
-                    f"model {preset} {batch} {precision} {model}",
-                )
-                for name, model in models.items()
-            ),
-        ]
+        result = [Contender("inkling", ours)]
+        for name, model in models.items():
+            process = self.shared or stack.enter_context(self.torch())
+            request = f"model {preset} {batch} {precision} {model}"
+            result.append(Contender(name, process, request))
+        return result
+
+
+def build(contender):
+    if contender.model:
+        contender.ask(contender.model)
 
 
 def write_inputs(torch, folder):
     """Weights and a batch, from which all sides start."""
-    torch.build()
+    build(torch)
     torch.ask(f"save {folder}/weights.safetensors")
     torch.ask(f"inputs {folder}/inputs.safetensors")
 
 
 def prepare(contender, folder):
-    contender.build()
+    build(contender)
     contender.ask(f"load {folder}/weights.safetensors")
     contender.measure_start()
     contender.loss = contender.ask(f"loss {folder}/inputs.safetensors", "loss")["loss"]
@@ -284,7 +280,7 @@ def compare_convolutions(sides, precision):
     times = {}
     with contextlib.ExitStack() as stack:
         for contender in sides.start(stack, "small", 1, precision)[:3]:
-            contender.build()
+            build(contender)
             for shape in CONVOLUTIONS:
                 request = "conv " + " ".join(map(str, shape))
                 times[contender.name, shape] = contender.ask(request, "forward")

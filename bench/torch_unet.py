@@ -2,8 +2,8 @@
 """Serves single training and sampling steps of diffusers' UNet2DModel, on the CPU or a GPU.
 
 compare_torch.py starts this and our own bench program as processes that speak the same protocol: a
-request per line on standard input, one line of JSON in reply. Only PyTorch's side knows the first one,
-for importing it takes longer than a table: the process builds one model after the other.
+request per line on standard input, one line of JSON in reply. Only PyTorch's side knows `model`:
+importing it takes longer than a table, so a process builds one model after the other.
 
     model PRESET BATCH PRECISION LAYOUT eager|compile
                   what the requests that follow are about -> {"ok": true}
