@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # On a machine with a GPU: the tests there, compute-sanitizer over them, and the timings beside PyTorch.
 #
-#   scripts/check_gpu.sh [--minutes 15] [--only correct|fast] [--programs FOLDER] [--python PYTHON] [--out FOLDER]
+#   scripts/check_gpu.sh [--minutes 25] [--only correct|fast] [--programs FOLDER] [--python PYTHON] [--out FOLDER]
 #
 # Everything ends within the minutes: a stage that takes longer is cut off and named. Logs and the tables of
 # docs/performance.md lie in the folder (build/gpu). With --programs nothing is built: the programs in that folder, built
@@ -9,7 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-minutes=15 python=python3 out=build/gpu programs=build only=all
+minutes=25 python=python3 out=build/gpu programs=build only=all
 usage="usage: scripts/check_gpu.sh [--minutes N] [--only correct|fast] [--programs FOLDER] [--python PYTHON] [--out FOLDER]"
 while [ $# -gt 0 ]; do
   case $1 in
@@ -108,7 +108,7 @@ check_fast() {
   stage steps 60 "$programs/bench_inkling" --device cuda
   stage ladder 30 "$programs/gpu_ladder"
   if "$python" -c 'import torch, diffusers, safetensors; assert torch.cuda.is_available()' 2>/dev/null; then
-    stage compare 240 "${compare[@]}"
+    stage compare 420 "${compare[@]}"
     stage compile_base 240 "${compare[@]}" --compile --precision tf32 --preset base
     stage compile_imagenet64 400 "${compare[@]}" --compile --precision tf32 --preset imagenet64
   else
