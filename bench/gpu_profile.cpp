@@ -20,7 +20,7 @@ void remove_all(std::string& text, const std::string& part) {
 }
 
 // As in the source, without namespaces and parameters.
-std::string readable(const std::string& symbol) {
+[[maybe_unused]] std::string readable(const std::string& symbol) {
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> text(
       abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
