@@ -16,6 +16,12 @@
 #include <unistd.h>
 #endif
 
+// A thread-local variable whose symbol tells where the others lie.
+extern "C" {
+extern thread_local char ink_emulator_anchor;
+thread_local char ink_emulator_anchor = 0;
+}
+
 namespace ink::emulator {
 namespace {
 
@@ -26,22 +32,16 @@ struct Symbols {
 
 #if defined(__ELF__)
 
-// Where the loader has put the program, and this thread's copy of its thread-local variables.
-struct Program {
+// Where the loader has put the program.
+std::uintptr_t find_program() {
   std::uintptr_t base = 0;
-  std::byte* thread_locals = nullptr;
-};
-
-Program find_program() {
-  Program program;
   ::dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* result) {
-        *static_cast<Program*>(result) = {info->dlpi_addr,
-                                          static_cast<std::byte*>(info->dlpi_tls_data)};
+        *static_cast<std::uintptr_t*>(result) = info->dlpi_addr;
         return 1;  // the first entry is the program itself
       },
-      &program);
-  return program;
+      &base);
+  return base;
 }
 
 bool starts_with(const std::string& text, const char* start) { return text.rfind(start, 0) == 0; }
@@ -60,8 +60,10 @@ Symbols read_symbols() {
   const auto* image = static_cast<const std::byte*>(mapped);
   const auto* header = reinterpret_cast<const ElfW(Ehdr)*>(image);
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header->e_shoff);
-  const Program program = find_program();
-  std::vector<std::pair<std::string, SharedVariable>> candidates;
+  const std::uintptr_t base = find_program();
+  // Thread-local variables by their offset in the block of this thread, and where that begins.
+  std::vector<std::pair<std::string, const ElfW(Sym)*>> candidates;
+  std::byte* block = nullptr;
   std::set<std::string> guarded;
   for (unsigned s = 0; s < header->e_shnum; ++s) {
     if (sections[s].sh_type != SHT_SYMTAB) continue;
@@ -74,20 +76,23 @@ Symbols read_symbols() {
       const std::string name = names + symbol.st_name;
       const unsigned type = symbol.st_info & 0xFu;
       if (type == STT_FUNC && starts_with(name, "_ZN3ink")) {
-        symbols.functions[reinterpret_cast<const void*>(program.base + symbol.st_value)] = name;
+        symbols.functions[reinterpret_cast<const void*>(base + symbol.st_value)] = name;
       } else if (type == STT_TLS &&
                  (starts_with(name, "_ZZN3ink4cuda") || starts_with(name, "_ZZN3ink4test"))) {
-        candidates.push_back({name, {program.thread_locals + symbol.st_value, symbol.st_size}});
+        candidates.emplace_back(name, &symbol);
+      } else if (type == STT_TLS && name == "ink_emulator_anchor") {
+        block = reinterpret_cast<std::byte*>(&ink_emulator_anchor) - symbol.st_value;
       } else if (type == STT_TLS && starts_with(name, "_ZGVZ")) {
         guarded.insert(name.substr(4));
       }
     }
   }
-  ::munmap(mapped, size);
   // A variable with a constructor is none of a kernel's.
-  for (const auto& [name, variable] : candidates) {
-    if (guarded.count(name.substr(2)) == 0) symbols.shared.push_back(variable);
+  for (const auto& [name, symbol] : candidates) {
+    if (guarded.count(name.substr(2)) == 0)
+      symbols.shared.push_back({block + symbol->st_value, symbol->st_size});
   }
+  ::munmap(mapped, size);
   return symbols;
 }
 
