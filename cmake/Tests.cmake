@@ -127,6 +127,11 @@ function(ink_add_shell_tests folder)
   endforeach()
 endfunction()
 
+# What follows calls programs by their names, and those of a cross build do not run here.
+if(CMAKE_CROSSCOMPILING)
+  return()
+endif()
+
 # The programs, run from outside.
 ink_add_shell_tests(programs)
 if(INK_SANITIZE OR INK_COVERAGE)
