@@ -44,31 +44,29 @@ inline double round_to_bits(double x, int bits, bool ties_to_even) {
   return (ties_to_even ? std::nearbyint(x / unit) : std::round(x / unit)) * unit;
 }
 
-// Where the chip rounds to TF32 what lies between two neighbours: 1 + 2^-11 times 1 is 1, the even
-// one, since sm_90, and 1 + 2^-10 elsewhere.
+// Where the chip rounds to TF32 what lies between two neighbours: a product of the tie 1 + 2^-11
+// with 1 is 1, the even one, since sm_90, and 1 + 2^-10 elsewhere.
+inline constexpr Real kTie = Real(1) + Real(1) / 2048;
+inline bool went_to_even(Real product) {
+  REQUIRE((product == 1 || product == Real(1) + Real(1) / 1024));
+  return product == 1;
+}
 inline bool tf32_ties_to_even() {
-  static const bool result = [] {
-    const UsePrecision use(Precision::tf32);
-    const std::vector<Real> tie(16, Real(1 + std::ldexp(1, -11)));
-    std::vector<Real> identity(16, 0);
-    for (std::size_t i = 0; i < 16; i += 5) identity[i] = 1;
-    const OnDevice a(tie), b(identity);
-    OnDevice c(16);
-    cuda::gemm(c.data(), a.data(), b.data(), {}, {.m = 4, .n = 4, .k = 4});
-    const Real product = c.to_vector().front();
-    REQUIRE((product == 1 || product == 1 + std::ldexp(1, -10)));
-    return product == 1;
-  }();
-  return result;
+  const UsePrecision use(Precision::tf32);
+  std::vector<Real> identity(16, 0);
+  for (std::size_t i = 0; i < 16; i += 5) identity[i] = 1;
+  const OnDevice a(std::vector<Real>(16, kTie)), b(identity);
+  OnDevice c(16);
+  cuda::gemm(c.data(), a.data(), b.data(), {}, {.m = 4, .n = 4, .k = 4});
+  return went_to_even(c.to_vector().front());
 }
 
 // What the products of `precision` multiply in place of x.
-inline std::vector<Real> rounded(std::vector<Real> x, Precision precision) {
+inline std::vector<Real> rounded(std::vector<Real> x, Precision precision, bool tf32_to_even) {
   if (precision == Precision::exact) return x;
   const bool bf16 = precision == Precision::bf16;
-  const bool ties_to_even = bf16 || tf32_ties_to_even();
   for (Real& value : x) {
-    value = static_cast<Real>(round_to_bits(value, bf16 ? 8 : 11, ties_to_even));
+    value = static_cast<Real>(round_to_bits(value, bf16 ? 8 : 11, bf16 || tf32_to_even));
   }
   return x;
 }
@@ -102,8 +100,9 @@ void check_products(Index terms, const OnDeviceResult& device, const OnCpuResult
     if (sizeof(Real) == sizeof(double) && precision != Precision::exact) continue;
     CAPTURE(static_cast<int>(precision));
     const UsePrecision use(precision);
+    const bool to_even = precision == Precision::tf32 && tf32_ties_to_even();
     const std::vector<Real> sharp =
-        cpu([&](const std::vector<Real>& x) { return rounded(x, precision); });
+        cpu([&](const std::vector<Real>& x) { return rounded(x, precision, to_even); });
     double largest = 1;
     for (const Real value : sharp) largest = std::max(largest, std::fabs(double(value)));
     const double u = rounding_of(precision), products = (1 + u) * (1 + u) - 1;
