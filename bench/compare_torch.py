@@ -52,6 +52,7 @@ class Process:
 
     def __init__(self, name, command, threads):
         self.name = name
+        self.model = None  # the request that built what it holds now
         self.errors = tempfile.TemporaryFile("w+")
         # The threads of a side that waits must sleep, not spin.
         environment = os.environ | PASSIVE | {"OMP_NUM_THREADS": str(threads)}
@@ -181,8 +182,9 @@ class Sides:
 
 
 def build(contender):
-    if contender.model:
+    if contender.model != contender.process.model:
         contender.ask(contender.model)
+        contender.process.model = contender.model
 
 
 def write_inputs(torch, folder):

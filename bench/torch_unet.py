@@ -288,6 +288,8 @@ def main():
                 trainer = None
                 trainer = new_trainer(*arguments, options.device)
             elif request in REQUESTS:
+                if trainer is None:
+                    raise ValueError("expected a model first")
                 getattr(trainer, request)(*arguments)
             else:
                 raise ValueError(f"expected model, about or one of {', '.join(REQUESTS)}")

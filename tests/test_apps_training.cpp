@@ -132,7 +132,8 @@ TEST_SUITE("apps training") {
     both.state.frames.clear();
     both.train(7);
     both.state.save(folder / "both" / "checkpoint");
-    for (const char* const file : {kTrainingFile, kModelFile}) {
+    for (const std::string& file : {std::string(kTrainingFile), std::string(kModelFile),
+                                    std::string("guide/") + kModelFile}) {
       check_same(folder / "whole" / "checkpoint" / file, folder / "both" / "checkpoint" / file);
       CHECK(slurp(folder / "whole" / "checkpoint" / file) ==
             slurp(folder / "both" / "checkpoint" / file));
