@@ -65,6 +65,7 @@ if(NOT INK_CUDA_REASON)
   ink_choose_arch(arch)
   set(CMAKE_CUDA_ARCHITECTURES ${arch})
   enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD_DEFAULT "")  # beside Clang CMake 3.25 would add a standard of its own
   find_package(CUDAToolkit REQUIRED)
   set(INK_WITH_CUDA 1)
   set(INK_CUDA_REASON "nvcc ${INK_NVCC_VERSION}, sm_${arch} and later")

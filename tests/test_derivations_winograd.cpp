@@ -84,26 +84,34 @@ Matrix normal(std::size_t rows, std::size_t columns, std::uint64_t seed) {
 }
 
 // The matrix of a line's transform: its columns are the images of the unit vectors.
-template <auto kLine, int kFrom, int kTo>
+template <auto kLine>
 Matrix matrix_of() {
-  Matrix result(kTo, kFrom);
-  for (std::size_t j = 0; j < kFrom; ++j) {
-    cpu::Vector in[kFrom] = {}, out[kTo];
+  constexpr Lengths size = lengths(kLine);
+  Matrix result(size.to, size.from);
+  for (std::size_t j = 0; j < size.from; ++j) {
+    cpu::Vector in[size.from] = {}, out[size.to];
     in[j] += Real(1);
     kLine(in, out);
-    for (std::size_t i = 0; i < kTo; ++i) result(i, j) = static_cast<double>(out[i][0]);
+    for (std::size_t i = 0; i < size.to; ++i) result(i, j) = static_cast<double>(out[i][0]);
   }
   return result;
 }
 
-// A^T, B^T and G of (WINO.2).
+// The first rows.
+Matrix top(const Matrix& x, std::size_t rows) {
+  Matrix result(rows, x.columns);
+  std::copy_n(x.data.begin(), result.data.size(), result.data.begin());
+  return result;
+}
+
+// A^T, B^T and G of (WINO.2), or of a line with fewer points. (WINO.10)
 struct Transforms {
   Matrix output, input, filter;
 };
+template <int Points = kWindow>
 Transforms library() {
-  return {matrix_of<transform_output, kWindow, kTile>(),
-          matrix_of<transform_input, kWindow, kWindow>(),
-          matrix_of<transform_filter, 3, kWindow>()};
+  return {matrix_of<transform_output<Points>>(), matrix_of<transform_input<Points>>(),
+          top(matrix_of<transform_filter>(), Points)};
 }
 
 // prod_j (x - p_j), the lowest coefficient first, filled up to six.
@@ -140,19 +148,19 @@ Transforms from_points(const std::vector<double>& points) {
 
 const std::vector<double> kPointsUsed{0, 0.625, -0.625, 1.5, -1.5};
 
-// (WINO.1) for g (3, 1) and d (6, 1).
+// (WINO.1) for g (3, 1) and d (n, 1): n - 2 results.
 Matrix correlated(const Matrix& g, const Matrix& d) {
-  Matrix y(kTile, 1);
-  for (std::size_t k = 0; k < kTile; ++k)
+  Matrix y(d.rows - 2, 1);
+  for (std::size_t k = 0; k < y.rows; ++k)
     for (std::size_t i = 0; i < 3; ++i) y(k, 0) += g(i, 0) * d(k + i, 0);
   return y;
 }
 
-// The same for a square g (3, 3) and d (6, 6).
+// The same for a square g (3, 3) and d (n, n).
 Matrix correlated_square(const Matrix& g, const Matrix& d) {
-  Matrix y(kTile, kTile);
-  for (std::size_t i = 0; i < kTile; ++i)
-    for (std::size_t j = 0; j < kTile; ++j)
+  Matrix y(d.rows - 2, d.columns - 2);
+  for (std::size_t i = 0; i < y.rows; ++i)
+    for (std::size_t j = 0; j < y.columns; ++j)
       for (std::size_t u = 0; u < 3; ++u)
         for (std::size_t v = 0; v < 3; ++v) y(i, j) += g(u, v) * d(i + u, j + v);
   return y;
@@ -166,17 +174,21 @@ Matrix by_points(const Transforms& t, const Matrix& g, const Matrix& d) {
   return t.output * hadamard(t.filter * g, t.input * d);
 }
 
-// A convolution that suits the algorithm, whose tiles stick out at both edges.
+// A convolution that suits the algorithm, of images of some size.
 struct Example {
   Tensor x, w, dy;
 
-  Example() {
+  explicit Example(const std::array<Index, 2>& size) {
+    const auto [rows, columns] = size;
     Random random(3);
-    x = random.normal({2, 9, 6, 16});
+    x = random.normal({3, rows, columns, 16});
     w = random.normal({32, 3, 3, 16});
-    dy = random.normal({2, 9, 6, 32});
+    dy = random.normal({3, rows, columns, 32});
   }
 };
+// Tiles at the edges with every number of rows and columns; in the last, several groups of tiles.
+constexpr std::array<Index, 2> kSizes[] = {{8, 4},  {9, 6}, {7, 11}, {14, 13},
+                                           {3, 17}, {2, 1}, {19, 22}};
 
 }  // namespace
 
@@ -206,26 +218,35 @@ TEST_CASE("(WINO.6) the results are sums over the points times their powers") {
 }
 
 TEST_CASE("(WINO.7) a square is transformed along both axes, its channels are summed before") {
-  const Example e;
-  const Tensor got = conv2d(e.x, e.w, {.padding = 1}).value();
-  const Tensor expected = composed::conv2d(e.x, e.w, {.padding = 1}).value();
-  check_close(got, expected, 8 * rounding(9 * 16));
+  for (const std::array<Index, 2>& size : kSizes) {
+    CAPTURE(size[0]);
+    CAPTURE(size[1]);
+    const Example e(size);
+    const Tensor got = conv2d(e.x, e.w, {.padding = 1}).value();
+    const Tensor expected = composed::conv2d(e.x, e.w, {.padding = 1}).value();
+    check_close(got, expected, 8 * rounding(9 * 16));
+  }
 }
 
 TEST_CASE("(WINO.8) the gradient of the filter goes back by the adjoints") {
   const Transforms t = library();
-  const Matrix a = matrix_of<transform_output_adjoint, kTile, kWindow>();
-  const Matrix g = matrix_of<transform_filter_adjoint, kWindow, 3>();
+  const Matrix a = matrix_of<transform_output_adjoint<kWindow>>();
+  const Matrix g = matrix_of<transform_filter_adjoint>();
   check_matrix(a, transposed(t.output), rounding());
   check_matrix(g, transposed(t.filter), rounding());
 
-  const Example e;
-  const auto gradient = [&e](auto op) {
-    const Variable w(e.w, true);
-    op(Variable(e.x), w, Conv2dOptions{.padding = 1}, Conv2dTerms{}).backward(e.dy);
-    return w.gradient();
-  };
-  check_close(gradient(conv2d), gradient(composed::conv2d), 8 * rounding(2 * 9 * 6));
+  for (const std::array<Index, 2>& size : kSizes) {
+    CAPTURE(size[0]);
+    CAPTURE(size[1]);
+    const Example e(size);
+    const auto gradient = [&e](auto op) {
+      const Variable w(e.w, true);
+      op(Variable(e.x), w, Conv2dOptions{.padding = 1}, Conv2dTerms{}).backward(e.dy);
+      return w.gradient();
+    };
+    check_close(gradient(conv2d), gradient(composed::conv2d),
+                8 * rounding(static_cast<double>(e.dy.count() / 32)));
+  }
 }
 
 TEST_CASE("(WINO.8) mistake: the divisors left out") {
@@ -243,6 +264,46 @@ TEST_CASE("(WINO.8) mistake: the divisors left out") {
     for (std::size_t k = 0; k < kTile; ++k) expected(i, 0) += dy(k, 0) * d(k + i, 0);
   check_matrix(transposed(t.filter) * products, expected, 50 * kEpsilonOfReal);
   CHECK(std::fabs((powers * products)(0, 0) - expected(0, 0)) > 0.05 * largest(expected));
+}
+
+// Lines with one and with two results fewer: (r + 2) products give r results.
+template <int Points>
+void check_short_line() {
+  const Transforms t = library<Points>();
+  const Matrix g = normal(3, 1, 1), d = normal(Points, 1, 2), dy = normal(Points - 2, 1, 4);
+  check_matrix(by_points(t, g, d), correlated(g, d), 20 * kEpsilonOfReal);
+  check_matrix(matrix_of<transform_output_adjoint<Points>>(), transposed(t.output), rounding());
+  // The powers are the same, so that one filter serves every tile.
+  Matrix output = transposed(top(transposed(library().output), Points));
+  check_matrix(t.output, top(output, Points - 2), rounding());
+}
+
+TEST_CASE("(WINO.10) the point at infinity serves the last result alone") {
+  check_short_line<5>();
+  const Matrix whole = library().output, input = library().input;
+  for (std::size_t k = 0; k + 1 < kTile; ++k) CHECK(whole(k, kWindow - 1) == 0);
+  for (std::size_t p = 0; p + 1 < kWindow; ++p) CHECK(input(p, kWindow - 1) == 0);
+}
+
+TEST_CASE("(WINO.11) of two results the free input makes the value at -b zero") {
+  check_short_line<4>();
+  Matrix d = normal(kWindow, 1, 2);
+  const double a2 = 0.625 * 0.625, b = 1.5;
+  d(4, 0) = a2 * d(2, 0) + b * d(3, 0) - a2 * b * d(1, 0);
+  const Matrix v = library().input * d, of_four = library<4>().input * top(d, 4);
+  CHECK(std::fabs(v(4, 0)) < 10 * kEpsilonOfReal * largest(v));
+  check_matrix(of_four, top(v, 4), 10 * kEpsilonOfReal);
+}
+
+TEST_CASE("(WINO.11) mistake: the free input taken for zero") {
+  Matrix d(kWindow, 1), g(3, 1);  // d_4 and d_5 are 0, as beyond the edge of an image
+  for (std::size_t i = 0; i < 4; ++i) d(i, 0) = 1;
+  for (std::size_t i = 0; i < 3; ++i) g(i, 0) = 1;
+  const Matrix right = correlated(g, top(d, 4));
+  Matrix products = hadamard(library().filter * g, library().input * d);
+  products(4, 0) = products(5, 0) = 0;
+  const Matrix wrong = library().output * products;
+  CHECK(std::fabs(wrong(0, 0) - right(0, 0)) > 0.05 * largest(right));
 }
 
 TEST_CASE("conv2d, norm_conv2d: an empty batch has an empty result and no gradient") {
@@ -282,27 +343,29 @@ TEST_CASE("(WINO.3) mistake: the points of the textbook") {
   CHECK_MESSAGE(textbook > 1.5 * ours, "textbook ", textbook, ", ours ", ours);
 }
 
-TEST_CASE("(WINO.9) the rounding error stays below its bound, and far below it on average") {
-  constexpr std::size_t kChannels = 64, kOutputs = 16;
+// Holds the error of one tile with Points - 2 rows and columns below its bound.
+template <int Points>
+void check_rounding_error() {
+  constexpr std::size_t kSide = Points - 2, kChannels = 64, kOutputs = 16;
   Random random(5);
-  const Tensor x = random.normal({1, kTile, kTile, kChannels});
+  const Tensor x = random.normal({1, kSide, kSide, kChannels});
   const Tensor w = random.normal({kOutputs, 3, 3, kChannels});
   const std::vector<Real> got = conv2d(x, w, {.padding = 1}).value().to_vector();
   const std::vector<Real> xs = x.to_vector(), ws = w.to_vector();
 
-  const Transforms t = library();
+  const Transforms t = library<Points>();
   const Matrix output = absolute(t.output), input = absolute(t.input), filter = absolute(t.filter);
   double squares = 0, size = 0;
   for (std::size_t o = 0; o < kOutputs; ++o) {
-    Matrix expected(kTile, kTile), products(kWindow, kWindow);
+    Matrix expected(kSide, kSide), products(Points, Points);
     for (std::size_t c = 0; c < kChannels; ++c) {
-      Matrix d(kWindow, kWindow), g(3, 3);
+      Matrix d(Points, Points), g(3, 3);
       for (std::size_t i = 0; i < 3; ++i)
         for (std::size_t j = 0; j < 3; ++j)
           g(i, j) = static_cast<double>(ws[((o * 3 + i) * 3 + j) * kChannels + c]);
-      for (std::size_t i = 0; i < kTile; ++i)
-        for (std::size_t j = 0; j < kTile; ++j)
-          d(i + 1, j + 1) = static_cast<double>(xs[(i * kTile + j) * kChannels + c]);
+      for (std::size_t i = 0; i < kSide; ++i)
+        for (std::size_t j = 0; j < kSide; ++j)
+          d(i + 1, j + 1) = static_cast<double>(xs[(i * kSide + j) * kChannels + c]);
       add(expected, correlated_square(g, d));
       add(products, hadamard(on_both_axes(filter, absolute(g)), on_both_axes(input, absolute(d))));
     }
@@ -315,6 +378,12 @@ TEST_CASE("(WINO.9) the rounding error stays below its bound, and far below it o
     }
   }
   CHECK(std::sqrt(squares / size) < 20 * kEpsilonOfReal);  // 2e-6 in float
+}
+
+TEST_CASE("(WINO.9) the rounding error stays below its bound, and far below it on average") {
+  check_rounding_error<6>();
+  check_rounding_error<5>();
+  check_rounding_error<4>();
 }
 
 }  // namespace ink::test

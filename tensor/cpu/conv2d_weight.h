@@ -10,7 +10,7 @@ void conv2d_direct_weight(Real* dweight, Real* dbias, const Real* x, const Real*
                           const Conv2dSizes& sizes);
 
 // Whether Winograd's algorithm is the faster of the two: where it applies and its sums, four times
-// as many as dweight has, stay in the second-level cache.
+// as many as dweight has, stay in the second-level cache or serve enough tiles.
 bool suits_winograd_weight(const DirectConv& conv);
 
 // The same by Winograd's algorithm, for sizes that suit. (WINO.8)
@@ -29,12 +29,16 @@ class WinogradWeightSum {
 
  private:
   template <int Vectors>
-  void add_products(Index count, const ColumnBlock& block);
+  void add_products(const winograd::TileGroup& group, const ColumnBlock& block);
+  Real* sums(const ColumnBlock& block, Index point) const {
+    return sums_.data() + (block.first * winograd::kPoints + point * block.width()) * conv_.c_in;
+  }
 
   const winograd::TileGrid& grid_;
   DirectConv conv_;
   Scratch<Real> v_, m_;  // of a group
-  Scratch<Real> sums_;   // (kPoints, c_in, c_out)
+  Scratch<Real> sums_;   // (block of channels, kPoints, c_in, width)
+  bool empty_ = true;    // nothing is in the sums yet
   Scratch<Real> dbias_;  // (c_out)
 };
 

@@ -25,27 +25,29 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map)
     const Real* g = packed.data() + block.first * 9 * conv_.c_in + at;
     Real* u = filter_.data() + block.first * kPoints * conv_.c_in + at;
     for (Index o = 0; o < block.width(); o += kLanes)
-      transform_square<transform_filter, 3, kWindow>(
+      transform_rectangle<transform_filter, transform_filter>(
           [&](int i, int j) { return load(g + (i * 3 + j) * step + o); },
           [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + o, value); });
   });
 }
 
-// m = v u at every point: (count, c_in) by (c_in, c_out). (WINO.7)
-void WinogradConvolution::multiply(Real* m, const Real* v, Index count) const {
+// m = v u at every point: (tiles, c_in) by (c_in, c_out). (WINO.7)
+void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& group) const {
   const Index c_in = conv_.c_in, c_out = conv_.c_out;
+  const Index v_tile = tile_stride(c_in), m_tile = tile_stride(c_out);
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
     for (Index point = 0; point < kPoints; ++point) {
       const Real* u = filter_.data() + (block.first * kPoints + point * block.width()) * c_in;
+      const TileGroup::Range range = group.that_need(point);
       const auto product = [&](auto vectors, auto tiles, Index first) {
+        const Index tile = range.first + first;
         Vector sum[tiles][vectors] = {};
-        accumulate<0, tiles>(sum, v + (first * kPoints + point) * c_in, kPoints * c_in, 1, u,
-                             block.width(), c_in);
-        store_tile({m + (first * kPoints + point) * c_out + block.first, kPoints * c_out,
-                    block.count, nullptr, nullptr, nullptr},
-                   sum);
+        accumulate<0, tiles>(sum, v + tile * v_tile + point * c_in, v_tile, 1, u, block.width(),
+                             c_in);
+        store_tile({m + tile * m_tile + point * c_out + block.first, m_tile, block.count}, sum);
       };
+      const Index count = range.last - range.first;
       if (block.vectors == 2)
         for_each_tile<tile_rows(2)>(count, [&](auto tiles, Index first) {
           product(std::integral_constant<int, 2>{}, tiles, first);
@@ -64,32 +66,36 @@ void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilog
   const TileGrid::Place place = grid_.place(tile);
   const Index corner =
       place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
-  for (Index o = 0; o < conv_.c_out; o += kLanes) {
-    Vector bias{};
-    if (epilogue.bias != nullptr) bias += load(epilogue.bias + o);
-    if (epilogue.image_bias != nullptr)
-      bias += load(epilogue.image_bias + place.image * conv_.c_out + o);
-    transform_square<transform_output, kWindow, kTile>(
-        [&](int i, int j) { return load(m + (i * kWindow + j) * conv_.c_out + o); },
-        [&](int i, int j, Vector value) {
-          if (i >= place.rows || j >= place.columns) return;
-          const Index at = corner + i * conv_.y_row + j * conv_.y_pixel + o;
-          value += bias;
-          if (epilogue.residual != nullptr) value += load(epilogue.residual + at);
-          store(y + at, value);
-        });
-  }
+  const bool one = place.rows == 1 || place.columns == 1;  // fewer than kLeastPoints - 2
+  with_points(place, [&](auto down, auto across) {
+    for (Index o = 0; o < conv_.c_out; o += kLanes) {
+      Vector bias{};
+      if (epilogue.bias != nullptr) bias += load(epilogue.bias + o);
+      if (epilogue.image_bias != nullptr)
+        bias += load(epilogue.image_bias + place.image * conv_.c_out + o);
+      transform_rectangle<transform_output<down>, transform_output<across>>(
+          [&](int i, int j) { return load(m + (i * kWindow + j) * conv_.c_out + o); },
+          [&](int i, int j, Vector value) {
+            if (one && (i >= place.rows || j >= place.columns)) return;
+            const Index at = corner + i * conv_.y_row + j * conv_.y_pixel + o;
+            value += bias;
+            if (epilogue.residual != nullptr) value += load(epilogue.residual + at);
+            store(y + at, value);
+          });
+    }
+  });
 }
 
 void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first,
                               Index last) const {
-  const Scratch<Real> v(kGroup * kPoints * conv_.c_in), m(kGroup * kPoints * conv_.c_out);
-  for_each_group(first, last, [&](Index from, Index count) {
-    for (Index i = 0; i < count; ++i)
-      grid_.transform_window(v.data() + i * kPoints * conv_.c_in, x, from + i);
-    multiply(m.data(), v.data(), count);
-    for (Index i = 0; i < count; ++i)
-      output_tile(y, m.data() + i * kPoints * conv_.c_out, epilogue, from + i);
+  const Index v_tile = tile_stride(conv_.c_in), m_tile = tile_stride(conv_.c_out);
+  const Scratch<Real> v(kGroup * v_tile), m(kGroup * m_tile);
+  for_each_group(grid_, first, last, [&](const TileGroup& group) {
+    for (Index i = 0; i < group.count(); ++i)
+      grid_.transform_window(v.data() + i * v_tile, x, group.tile(i));
+    multiply(m.data(), v.data(), group);
+    for (Index i = 0; i < group.count(); ++i)
+      output_tile(y, m.data() + i * m_tile, epilogue, group.tile(i));
   });
 }
 

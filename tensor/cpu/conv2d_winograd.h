@@ -25,7 +25,7 @@ class WinogradConvolution {
   void run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first, Index last) const;
 
  private:
-  void multiply(Real* m, const Real* v, Index count) const;
+  void multiply(Real* m, const Real* v, const winograd::TileGroup& group) const;
   void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue, Index tile) const;
 
   DirectConv conv_;

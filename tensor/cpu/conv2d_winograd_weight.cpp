@@ -15,76 +15,98 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGrid::Pl
                         const DirectConv& conv) {
   const Real* corner =
       dy + tile.image * conv.y_image + tile.top * conv.y_row + tile.left * conv.y_pixel;
-  for (Index o = 0; o < conv.c_out; o += kLanes) {
-    Vector sum = load(dbias + o);
-    transform_square<transform_output_adjoint, kTile, kWindow>(
-        [&](int i, int j) {
-          if (i >= tile.rows || j >= tile.columns) return Vector{};
-          const Vector pixel = load(corner + i * conv.y_row + j * conv.y_pixel + o);
-          sum += pixel;
-          return pixel;
-        },
-        [&](int i, int j, Vector value) { store(m + (i * kWindow + j) * conv.c_out + o, value); });
-    store(dbias + o, sum);
-  }
+  const bool one = tile.rows == 1 || tile.columns == 1;  // fewer than kLeastPoints - 2
+  with_points(tile, [&](auto down, auto across) {
+    for (Index o = 0; o < conv.c_out; o += kLanes) {
+      Vector sum = load(dbias + o);
+      transform_rectangle<transform_output_adjoint<down>, transform_output_adjoint<across>>(
+          [&](int i, int j) {
+            if (one && (i >= tile.rows || j >= tile.columns)) return Vector{};
+            const Vector pixel = load(corner + i * conv.y_row + j * conv.y_pixel + o);
+            sum += pixel;
+            return pixel;
+          },
+          [&](int i, int j, Vector value) {
+            store(m + (i * kWindow + j) * conv.c_out + o, value);
+          });
+      store(dbias + o, sum);
+    }
+  });
 }
 
 }  // namespace
 
 bool suits_winograd_weight(const DirectConv& conv) {
-  constexpr Index kSecondLevelCache = 1'250'000;
+  constexpr Index kSecondLevelCache = 1'250'000, kEnoughTiles = kGroup / 2;
   const Index bytes = kPoints * conv.c_in * conv.c_out * static_cast<Index>(sizeof(Real));
-  return suits_winograd(conv) && bytes < kSecondLevelCache;
+  const Index tiles = conv.n * divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
+  return suits_winograd(conv) && (bytes < kSecondLevelCache || tiles >= kEnoughTiles * kMostChunks);
 }
 
 WinogradWeightSum::WinogradWeightSum(const TileGrid& grid, const DirectConv& conv)
     : grid_(grid),
       conv_(conv),
-      v_(kGroup * kPoints * conv.c_in),
-      m_(kGroup * kPoints * conv.c_out),
+      v_(kGroup * tile_stride(conv.c_in)),
+      m_(kGroup * tile_stride(conv.c_out)),
       sums_(kPoints * conv.c_in * conv.c_out),
       dbias_(conv.c_out) {
-  std::fill_n(sums_.data(), kPoints * conv.c_in * conv.c_out, Real(0));
   std::fill_n(dbias_.data(), conv.c_out, Real(0));
 }
 
-// sums (kPoints, c_in, c_out) += v^T m over `count` tiles.
+// sums += v^T m over the tiles of a group.
 template <int Vectors>
-void WinogradWeightSum::add_products(Index count, const ColumnBlock& block) {
-  const Index c_in = conv_.c_in, c_out = conv_.c_out;
+void WinogradWeightSum::add_products(const TileGroup& group, const ColumnBlock& block) {
+  const Index c_in = conv_.c_in;
+  const Index v_tile = tile_stride(c_in), m_tile = tile_stride(conv_.c_out);
   for (Index point = 0; point < kPoints; ++point) {
+    const TileGroup::Range range = group.that_need(point);
+    const Index tiles = range.last - range.first;
+    if (tiles == 0 && !empty_) continue;
+    const Real* v = v_.data() + range.first * v_tile + point * c_in;
+    const Real* m = m_.data() + range.first * m_tile + point * conv_.c_out + block.first;
     for_each_tile<tile_rows(Vectors)>(c_in, [&](auto channels, Index c) {
-      Real* to = sums_.data() + (point * c_in + c) * c_out + block.first;
-      Vector sum[channels][Vectors];
-      load_tile(sum, to, c_out);
-      accumulate<0, channels>(sum, v_.data() + point * c_in + c, 1, kPoints * c_in,
-                              m_.data() + point * c_out + block.first, kPoints * c_out, count);
-      store_tile({to, c_out, block.count, nullptr, nullptr, nullptr}, sum);
+      Real* to = sums(block, point) + c * block.width();
+      Vector sum[channels][Vectors] = {};
+      if (!empty_) load_tile(sum, to, block.width());
+      accumulate<0, channels>(sum, v + c, 1, v_tile, m, m_tile, tiles);
+      store_tile({to, block.width(), block.width()}, sum);
     });
   }
 }
 
 void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last) {
-  for_each_group(first, last, [&](Index from, Index count) {
-    for (Index i = 0; i < count; ++i) {
-      grid_.transform_window(v_.data() + i * kPoints * conv_.c_in, x, from + i);
-      transform_gradient(m_.data() + i * kPoints * conv_.c_out, dbias_.data(), dy,
-                         grid_.place(from + i), conv_);
+  const Index v_tile = tile_stride(conv_.c_in), m_tile = tile_stride(conv_.c_out);
+  for_each_group(grid_, first, last, [&](const TileGroup& group) {
+    for (Index i = 0; i < group.count(); ++i) {
+      grid_.transform_window(v_.data() + i * v_tile, x, group.tile(i));
+      transform_gradient(m_.data() + i * m_tile, dbias_.data(), dy, grid_.place(group.tile(i)),
+                         conv_);
     }
     for (Index b = 0; b < column_blocks(conv_.c_out); ++b) {
       const ColumnBlock block = column_block(conv_.c_out, b);
-      block.vectors == 2 ? add_products<2>(count, block) : add_products<1>(count, block);
+      block.vectors == 2 ? add_products<2>(group, block) : add_products<1>(group, block);
     }
+    empty_ = false;
   });
 }
 
 void WinogradWeightSum::store_to(Real* dweight) const {
-  const Index step = conv_.c_in * conv_.c_out;  // from one point or tap to the next
-  for (Index at = 0; at < step; at += kLanes)
-    transform_square<transform_filter_adjoint, kWindow, 3>(
-        [&](int i, int j) { return load(sums_.data() + (i * kWindow + j) * step + at); },
-        [&](int i, int j, Vector value) { store(dweight + (i * 3 + j) * step + at, value); });
-  std::copy_n(dbias_.data(), conv_.c_out, dweight + 9 * step);
+  const Index c_in = conv_.c_in, c_out = conv_.c_out;
+  for (Index b = 0; b < column_blocks(c_out); ++b) {
+    const ColumnBlock block = column_block(c_out, b);
+    const Real* s = sums(block, 0);
+    const Index step = c_in * block.width();  // from one point to the next
+    for (Index c = 0; c < c_in; ++c)
+      for (Index o = 0; o < block.width(); o += kLanes)
+        transform_rectangle<transform_filter_adjoint, transform_filter_adjoint>(
+            [&](int i, int j) {
+              return load(s + (i * kWindow + j) * step + c * block.width() + o);
+            },
+            [&](int i, int j, Vector value) {
+              store(dweight + ((i * 3 + j) * c_in + c) * c_out + block.first + o, value);
+            });
+  }
+  std::copy_n(dbias_.data(), c_out, dweight + 9 * c_in * c_out);
 }
 
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,

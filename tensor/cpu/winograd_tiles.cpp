@@ -25,10 +25,27 @@ void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
   const Index* offset = pixels_.data() + tile % per_image_ * kPoints;
   const Real* pixel[kPoints];
   for (int p = 0; p < kPoints; ++p) pixel[p] = offset[p] < 0 ? zeros_.data() : image + offset[p];
-  for (Index c = 0; c < c_in; c += kLanes)
-    transform_square<transform_input, kWindow, kWindow>(
-        [&](int i, int j) { return load(pixel[i * kWindow + j] + c); },
-        [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in + c, value); });
+  with_points(place(tile), [&](auto down, auto across) {
+    for (Index c = 0; c < c_in; c += kLanes)
+      transform_rectangle<transform_input<down>, transform_input<across>>(
+          [&](int i, int j) { return load(pixel[i * kWindow + j] + c); },
+          [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in + c, value); });
+  });
+}
+
+TileGroup::TileGroup(const TileGrid& grid, Index first, Index last)
+    : points_below_(grid.points_below()), points_right_(grid.points_right()) {
+  const auto kind = [&grid](Index tile) {
+    const TileGrid::Place place = grid.place(tile);
+    if (place.rows < kTile) return place.columns < kTile ? kCorner : kBelow;
+    return place.columns < kTile ? kRight : kWhole;
+  };
+  Index count = 0;
+  for (const int k : {kBelow, kWhole, kRight, kCorner}) {
+    for (Index tile = first; tile < last; ++tile)
+      if (kind(tile) == k) tiles_[static_cast<std::size_t>(count++)] = tile;
+    last_[static_cast<std::size_t>(k)] = count;
+  }
 }
 
 }  // namespace ink::cpu::winograd

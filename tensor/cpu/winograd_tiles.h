@@ -1,6 +1,8 @@
 // The tiles of a convolution by Winograd's algorithm and the windows they see.
 #pragma once
 
+#include <array>
+
 #include "tensor/cpu/conv2d_map.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
@@ -8,18 +10,14 @@
 
 namespace ink::cpu::winograd {
 
-// This many consecutive tiles are transformed and multiplied at a time: what belongs to them stays
-// in the second-level cache.
-inline constexpr Index kGroup = 24;
+// At most this many tiles are transformed and multiplied at a time: what belongs to them stays in
+// the second-level cache.
+inline constexpr Index kGroup = 32;
 
-// Cuts the tiles [first, last) into groups of nearly equal size and calls group(first, count).
-template <class Group>
-void for_each_group(Index first, Index last, const Group& group) {
-  const Index tiles = last - first, groups = divide_up(tiles, kGroup);
-  for (Index g = 0; g < groups; ++g) {
-    const Index from = tiles * g / groups, to = tiles * (g + 1) / groups;
-    group(first + from, to - from);
-  }
+// From the products of one tile of a group to those of the next, in elements: (kPoints, channels),
+// and a cache line, without which the tiles of 128 channels would share a few sets of the cache.
+constexpr Index tile_stride(Index channels) {
+  return kPoints * channels + 64 / static_cast<Index>(sizeof(Real));
 }
 
 // The tiles of 4 x 4 pixels that cover the images of y, counted over all images. Those at the lower
@@ -40,7 +38,11 @@ class TileGrid {
             std::min<Index>(kTile, conv_.columns - left)};
   }
 
-  // v (kPoints, c_in) = B^T d B of the tile's window d on x.
+  // The points that a tile at the lower edge and one at the right edge need.
+  int points_below() const { return points_needed((conv_.rows - 1) % kTile + 1); }
+  int points_right() const { return points_needed((conv_.columns - 1) % kTile + 1); }
+
+  // v (kPoints, c_in) = B^T d B of the tile's window d on x, at the points that it needs.
   void transform_window(Real* v, const Real* x, Index tile) const;
 
  private:
@@ -49,5 +51,56 @@ class TileGrid {
   Scratch<Index> pixels_;  // (per_image_, kPoints), offsets from the image; -1 outside it
   Scratch<Real> zeros_;    // (c_in), a pixel of the padding
 };
+
+// Calls body(down, across) with the points that a tile needs along its sides, as constants.
+template <class Body>
+void with_points(const TileGrid::Place& place, const Body& body) {
+  const auto choose = [](int points, const auto& then) {
+    if (points == 4) then(std::integral_constant<int, 4>{});
+    if (points == 5) then(std::integral_constant<int, 5>{});
+    if (points == 6) then(std::integral_constant<int, 6>{});
+  };
+  choose(points_needed(place.rows), [&](auto down) {
+    choose(points_needed(place.columns), [&](auto across) { body(down, across); });
+  });
+}
+
+// Tiles that are transformed and multiplied together, kGroup at most, in an order in which those
+// that need a point are neighbours, whichever the point: first the tiles at the lower edge, whose
+// rows are short, then the whole ones, those at the right edge, and the corners.
+class TileGroup {
+ public:
+  // The tiles [first, last) of the grid.
+  TileGroup(const TileGrid& grid, Index first, Index last);
+
+  Index count() const { return last_.back(); }
+  Index tile(Index i) const { return tiles_[static_cast<std::size_t>(i)]; }
+
+  // The places in the group whose tiles need a point.
+  struct Range {
+    Index first, last;
+  };
+  Range that_need(Index point) const {
+    const bool all_rows = point / kWindow >= points_below_;
+    const bool all_columns = point % kWindow >= points_right_;
+    return {all_rows ? last_[kBelow] : 0, last_[all_columns ? kWhole
+                                                : all_rows  ? kRight
+                                                            : kCorner]};
+  }
+
+ private:
+  enum { kBelow, kWhole, kRight, kCorner };
+  int points_below_, points_right_;  // that tiles at these edges need
+  std::array<Index, kGroup> tiles_;
+  std::array<Index, 4> last_{};  // of each kind, the place behind its tiles
+};
+
+// Cuts the tiles [first, last) into groups of nearly equal size and calls body(group) for each.
+template <class Body>
+void for_each_group(const TileGrid& grid, Index first, Index last, const Body& body) {
+  const Index tiles = last - first, groups = divide_up(tiles, kGroup);
+  for (Index g = 0; g < groups; ++g)
+    body(TileGroup(grid, first + tiles * g / groups, first + tiles * (g + 1) / groups));
+}
 
 }  // namespace ink::cpu::winograd
