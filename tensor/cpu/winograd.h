@@ -123,6 +123,7 @@ template <auto kColumn, auto kRow, class Load, class Store>
 [[gnu::always_inline]] inline void transform_rectangle(const Load& load, const Store& store) {
   constexpr Lengths down = lengths(kColumn), across = lengths(kRow);
   Vector half[down.to][across.from];
+#pragma GCC unroll 6
   for (int j = 0; j < across.from; ++j) {
     Vector column[down.from], result[down.to];
 #pragma GCC unroll 6
@@ -131,6 +132,7 @@ template <auto kColumn, auto kRow, class Load, class Store>
 #pragma GCC unroll 6
     for (int i = 0; i < down.to; ++i) half[i][j] = result[i];
   }
+#pragma GCC unroll 6
   for (int i = 0; i < down.to; ++i) {
     Vector result[across.to];
     kRow(half[i], result);

@@ -6,13 +6,17 @@ TileGrid::TileGrid(const DirectConv& conv)
     : conv_(conv),
       across_(divide_up(conv.columns, kTile)),
       per_image_(divide_up(conv.rows, kTile) * across_),
+      places_(per_image_),
       pixels_(per_image_ * kPoints),
       zeros_(conv.c_in) {
   std::fill_n(zeros_.data(), conv.c_in, Real(0));
   for (Index tile = 0; tile < per_image_; ++tile) {
+    const Index top = tile / across_ * kTile, left = tile % across_ * kTile;
+    places_[tile] = {0, top, left, std::min<Index>(kTile, conv.rows - top),
+                     std::min<Index>(kTile, conv.columns - left)};
     for (Index point = 0; point < kPoints; ++point) {
-      const Index i = tile / across_ * kTile + point / kWindow - conv.pad_top;
-      const Index j = tile % across_ * kTile + point % kWindow - conv.pad_left;
+      const Index i = top + point / kWindow - conv.pad_top;
+      const Index j = left + point % kWindow - conv.pad_left;
       const bool inside = i >= 0 && i < conv.h && j >= 0 && j < conv.w;
       pixels_[tile * kPoints + point] = inside ? (i * conv.w + j) * conv.c_in : -1;
     }
@@ -35,16 +39,19 @@ void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
 
 TileGroup::TileGroup(const TileGrid& grid, Index first, Index last)
     : points_below_(grid.points_below()), points_right_(grid.points_right()) {
-  const auto kind = [&grid](Index tile) {
+  std::array<int, kGroup> kinds;
+  for (Index tile = first; tile < last; ++tile) {
     const TileGrid::Place place = grid.place(tile);
-    if (place.rows < kTile) return place.columns < kTile ? kCorner : kBelow;
-    return place.columns < kTile ? kRight : kWhole;
-  };
+    const bool whole = place.columns == kTile;
+    kinds[static_cast<std::size_t>(tile - first)] =
+        place.rows == kTile ? (whole ? kWhole : kRight) : (whole ? kBelow : kCorner);
+  }
   Index count = 0;
-  for (const int k : {kBelow, kWhole, kRight, kCorner}) {
+  for (const int kind : {kBelow, kWhole, kRight, kCorner}) {
     for (Index tile = first; tile < last; ++tile)
-      if (kind(tile) == k) tiles_[static_cast<std::size_t>(count++)] = tile;
-    last_[static_cast<std::size_t>(k)] = count;
+      if (kinds[static_cast<std::size_t>(tile - first)] == kind)
+        tiles_[static_cast<std::size_t>(count++)] = tile;
+    last_[static_cast<std::size_t>(kind)] = count;
   }
 }
 

@@ -33,9 +33,9 @@ class TileGrid {
     Index image, top, left, rows, columns;
   };
   Place place(Index tile) const {
-    const Index top = tile % per_image_ / across_ * kTile, left = tile % across_ * kTile;
-    return {tile / per_image_, top, left, std::min<Index>(kTile, conv_.rows - top),
-            std::min<Index>(kTile, conv_.columns - left)};
+    Place place = places_[tile % per_image_];
+    place.image = tile / per_image_;
+    return place;
   }
 
   // The points that a tile at the lower edge and one at the right edge need.
@@ -48,6 +48,7 @@ class TileGrid {
  private:
   DirectConv conv_;
   Index across_, per_image_;
+  Scratch<Place> places_;  // (per_image_)
   Scratch<Index> pixels_;  // (per_image_, kPoints), offsets from the image; -1 outside it
   Scratch<Real> zeros_;    // (c_in), a pixel of the padding
 };
