@@ -13,6 +13,10 @@ void conv2d_direct_weight(Real* dweight, Real* dbias, const Real* x, const Real*
 // as many as dweight has, stay in the second-level cache or serve enough tiles.
 bool suits_winograd_weight(const DirectConv& conv);
 
+// The chunks into which it cuts the sum over the tiles: 16, or down to 8 if they would have fewer
+// than 64 tiles, for each ends by transforming its sums back. This many threads can share the work.
+Index winograd_chunks(const DirectConv& conv);
+
 // The same by Winograd's algorithm, for sizes that suit. (WINO.8)
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const DirectConv& conv);
@@ -41,9 +45,6 @@ class WinogradWeightSum {
   bool empty_ = true;    // nothing is in the sums yet
   Scratch<Real> dbias_;  // (c_out)
 };
-
-// The most chunks into which the sum over all images is cut. This many threads can share it.
-inline constexpr Index kMostChunks = 16;
 
 // The pixels are summed in chunks, whose number follows from the sizes alone:
 // data (chunks, taps + 1, row) with taps = kernel_h * kernel_w * c_in. The last row of a chunk is

@@ -13,21 +13,27 @@ bool suits_winograd(const DirectConv& conv) {
          conv.c_out % kLanes == 0 && conv.c_in > 0 && conv.n * conv.rows * conv.columns > 0;
 }
 
-// u = G g G^T for every pair of channels.
+// u = G g G^T for every pair of channels, a vector of input channels at a time: their taps are
+// neighbours in one of the two directions.
 WinogradConvolution::WinogradConvolution(const Conv2dMap& map)
     : conv_(map.conv), grid_(map.conv), filter_(kPoints * conv_.c_in * conv_.c_out) {
-  const Scratch<Real> packed(9 * conv_.c_in * conv_.c_out);
-  pack_weight(packed.data(), map);
-  parallel_blocks(column_blocks(conv_.c_out) * conv_.c_in, 1, [&](Index unit, Index) {
-    const ColumnBlock block = column_block(conv_.c_out, unit / conv_.c_in);
-    const Index step = conv_.c_in * block.width();  // from one tap or point to the next
-    const Index at = unit % conv_.c_in * block.width();
-    const Real* g = packed.data() + block.first * 9 * conv_.c_in + at;
-    Real* u = filter_.data() + block.first * kPoints * conv_.c_in + at;
-    for (Index o = 0; o < block.width(); o += kLanes)
+  const Index slices = conv_.c_in / kLanes;
+  parallel_blocks(column_blocks(conv_.c_out) * slices, 1, [&](Index unit, Index) {
+    const ColumnBlock block = column_block(conv_.c_out, unit / slices);
+    const Index first = unit % slices * kLanes, width = block.width();
+    Real taps[9 * kLanes * kTileWidth];  // (9, input channels, width)
+    for (Index tap = 0; tap < 9; ++tap) {
+      const WeightView& w = map.weight;
+      pack_columns(taps + tap * kLanes * width,
+                   w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input,
+                   w.output, kLanes, block);
+    }
+    const Index step = conv_.c_in * width;  // from one point to the next
+    Real* u = filter_.data() + block.first * kPoints * conv_.c_in + first * width;
+    for (Index at = 0; at < kLanes * width; at += kLanes)
       transform_rectangle<transform_filter, transform_filter>(
-          [&](int i, int j) { return load(g + (i * 3 + j) * step + o); },
-          [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + o, value); });
+          [&](int i, int j) { return load(taps + (i * 3 + j) * kLanes * width + at); },
+          [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + at, value); });
   });
 }
 

@@ -34,13 +34,19 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGrid::Pl
   });
 }
 
+Index tiles(const DirectConv& conv) {
+  return conv.n * divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
+}
+
 }  // namespace
 
+Index winograd_chunks(const DirectConv& conv) { return std::clamp<Index>(tiles(conv) / 64, 8, 16); }
+
 bool suits_winograd_weight(const DirectConv& conv) {
-  constexpr Index kSecondLevelCache = 1'250'000, kEnoughTiles = kGroup / 2;
+  constexpr Index kSecondLevelCache = 1'250'000, kEnoughTiles = 16;
   const Index bytes = kPoints * conv.c_in * conv.c_out * static_cast<Index>(sizeof(Real));
-  const Index tiles = conv.n * divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
-  return suits_winograd(conv) && (bytes < kSecondLevelCache || tiles >= kEnoughTiles * kMostChunks);
+  return suits_winograd(conv) &&
+         (bytes < kSecondLevelCache || tiles(conv) >= kEnoughTiles * winograd_chunks(conv));
 }
 
 WinogradWeightSum::WinogradWeightSum(const TileGrid& grid, const DirectConv& conv)
@@ -112,11 +118,11 @@ void WinogradWeightSum::store_to(Real* dweight) const {
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
                             const DirectConv& conv) {
   const TileGrid grid(conv);
-  const Index tiles = conv.n * grid.per_image();
-  const Index chunk_tiles = divide_up(tiles, kMostChunks), chunks = divide_up(tiles, chunk_tiles);
+  const Index all = tiles(conv), chunk_tiles = divide_up(all, winograd_chunks(conv));
+  const Index chunks = divide_up(all, chunk_tiles);
   const Index taps = 9 * conv.c_in, chunk_size = (taps + 1) * conv.c_out;
   const Scratch<Real> partial(chunks * chunk_size);
-  parallel_blocks(tiles, chunk_tiles, [&](Index first, Index last) {
+  parallel_blocks(all, chunk_tiles, [&](Index first, Index last) {
     WinogradWeightSum sum(grid, conv);
     sum.add(x, dy, first, last);
     sum.store_to(partial.data() + first / chunk_tiles * chunk_size);

@@ -89,7 +89,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
   const Index image = s.norm.pixels * s.norm.channels, channels = s.norm.channels;
 
   // A thread takes a chunk of images, whose dweight it sums block by block.
-  const Index chunk_images = divide_up(s.norm.n, kMostChunks);
+  const Index chunk_images = divide_up(s.norm.n, winograd_chunks(conv));
   const Index chunks = divide_up(s.norm.n, chunk_images);
   const Index block = block_images(chunk_images, grid);
   const Index taps = 9 * conv.c_in, chunk_size = (taps + 1) * conv.c_out;
