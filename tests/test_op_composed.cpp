@@ -38,9 +38,9 @@ TEST_CASE("group_norm and norm_conv2d add to the gradient that their input has")
       sum((y + (before ? exp(h) : rest)) * Variable(c)).backward();
       return leaf.gradient();
     };
+    const double rounding = 64 * kEpsilonOfReal * std::sqrt(9. * static_cast<double>(channels));
     const auto check = [&](const auto& fused, const auto& composed) {
       const Tensor expected = gradient(composed, true);
-      const double rounding = 64 * kEpsilonOfReal * std::sqrt(9. * static_cast<double>(channels));
       check_close(gradient(fused, true), expected, rounding, "after the residual");
       check_close(gradient(fused, false), expected, rounding, "before the residual");
     };

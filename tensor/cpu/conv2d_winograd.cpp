@@ -59,7 +59,7 @@ void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& grou
           product(std::integral_constant<int, 2>{}, tiles, first);
         });
       else
-        for_each_tile<tile_rows(1)>(count, [&](auto tiles, Index first) {
+        for_each_tile<strided_tile_rows(1)>(count, [&](auto tiles, Index first) {
           product(std::integral_constant<int, 1>{}, tiles, first);
         });
     }
