@@ -13,8 +13,9 @@
 namespace ink::test {
 namespace {
 
-// D (16, 8) = A (16, k) B (k, 8), each lane its own fragments by the tables of the PTX ISA.
-__global__ void multiply_tf32(float* d, const float* a, const float* b) {
+// D (16, 8) = A (16, k) B (k, 8), each lane its own fragments by the tables of the PTX ISA. (With
+// Real = double nobody calls them.)
+[[maybe_unused]] __global__ void multiply_tf32(float* d, const float* a, const float* b) {
   const int lane = static_cast<int>(threadIdx.x), g = lane / 4, t = lane % 4;
   const std::uint32_t left[4] = {
       cuda::round_to_tf32(a[g * 8 + t]), cuda::round_to_tf32(a[(g + 8) * 8 + t]),
@@ -26,7 +27,7 @@ __global__ void multiply_tf32(float* d, const float* a, const float* b) {
   for (int i = 0; i < 4; ++i) d[(g + i / 2 * 8) * 8 + 2 * t + i % 2] = sum[i];
 }
 
-__global__ void multiply_bf16(float* d, const float* a, const float* b) {
+[[maybe_unused]] __global__ void multiply_bf16(float* d, const float* a, const float* b) {
   const int lane = static_cast<int>(threadIdx.x), g = lane / 4, t = lane % 4;
   std::uint32_t left[4], right[2];
   for (int i = 0; i < 4; ++i) {

@@ -84,9 +84,9 @@ class TileGroup {
   Range that_need(Index point) const {
     const bool all_rows = point / kWindow >= points_below_;
     const bool all_columns = point % kWindow >= points_right_;
-    return {all_rows ? last_[kBelow] : 0, last_[all_columns ? kWhole
-                                                : all_rows  ? kRight
-                                                            : kCorner]};
+    const Index first = all_rows ? last_[kBelow] : 0;
+    if (all_columns) return {first, last_[kWhole]};
+    return {first, last_[all_rows ? kRight : kCorner]};
   }
 
  private:
