@@ -186,9 +186,10 @@ struct Example {
     dy = random.normal({3, rows, columns, 32});
   }
 };
-// Tiles at the edges with every number of rows and columns; in the last, several groups of tiles.
+// Tiles at the edges with every number of rows and columns; in the last, a chunk of dw has more
+// tiles than a group takes.
 constexpr std::array<Index, 2> kSizes[] = {{8, 4},  {9, 6}, {7, 11}, {14, 13},
-                                           {3, 17}, {2, 1}, {19, 22}};
+                                           {3, 17}, {2, 1}, {37, 41}};
 
 }  // namespace
 
@@ -274,7 +275,7 @@ void check_short_line() {
   check_matrix(by_points(t, g, d), correlated(g, d), 20 * kEpsilonOfReal);
   check_matrix(matrix_of<transform_output_adjoint<Points>>(), transposed(t.output), rounding());
   // The powers are the same, so that one filter serves every tile.
-  Matrix output = transposed(top(transposed(library().output), Points));
+  const Matrix output = transposed(top(transposed(library().output), Points));
   check_matrix(t.output, top(output, Points - 2), rounding());
 }
 

@@ -99,9 +99,8 @@ void convolve_row(const RowTask& task) {
       task.conv.columns, [&](auto pixels, Index j) { convolve_tile<Vectors, pixels>(task, j); });
 }
 
-}  // namespace
-
-// Few weights are laid out by one thread.
+// Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block), for
+// padded_columns(c_out) channels. Few weights are laid out by one thread.
 void pack_weight(Real* packed, const Conv2dMap& map) {
   constexpr Index kGrain = 16384;
   const DirectConv& conv = map.conv;
@@ -118,6 +117,8 @@ void pack_weight(Real* packed, const Conv2dMap& map) {
     }
   });
 }
+
+}  // namespace
 
 DirectConvolution::DirectConvolution(const Conv2dMap& map)
     : conv_(map.conv),

@@ -27,8 +27,4 @@ void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, con
 // that dy and dx stay in the cache meanwhile.
 void backward_data_strided(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
 
-// Lays the weights out as (block of channels, kernel_h, kernel_w, c_in, width of the block), for
-// padded_columns(c_out) channels.
-void pack_weight(Real* packed, const Conv2dMap& map);
-
 }  // namespace ink::cpu

@@ -63,15 +63,14 @@ struct Band {
 // drops the call.)
 [[gnu::always_inline]] inline void prefetch_next_band(const Task& task, const Band& band,
                                                       Index first, Index last) {
-  constexpr Index kLine = 64 / static_cast<Index>(sizeof(Real));
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
   const Index rows = std::min(cut.band_rows, cut.rows - band.last);
   const Index x_row = s.h * s.w * s.c_in / cut.out_h, dy_row = cut.out_w * s.c_out;
   const Index x_share = rows * x_row / cut.taps, dy_share = rows * dy_row / cut.taps;
-  for (Index i = first * x_share; i < last * x_share; i += kLine)
+  for (Index i = first * x_share; i < last * x_share; i += kCacheLine)
     __builtin_prefetch(task.x + band.last * x_row + i, 0, 2);
-  for (Index i = first * dy_share; i < last * dy_share; i += kLine)
+  for (Index i = first * dy_share; i < last * dy_share; i += kCacheLine)
     __builtin_prefetch(task.dy + band.last * dy_row + i, 0, 2);
 }
 

@@ -72,7 +72,6 @@ void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilog
   const TileGrid::Place place = grid_.place(tile);
   const Index corner =
       place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
-  const bool one = place.rows == 1 || place.columns == 1;  // fewer than kLeastPoints - 2
   with_points(place, [&](auto down, auto across) {
     for (Index o = 0; o < conv_.c_out; o += kLanes) {
       Vector bias{};
@@ -82,7 +81,7 @@ void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilog
       transform_rectangle<transform_output<down>, transform_output<across>>(
           [&](int i, int j) { return load(m + (i * kWindow + j) * conv_.c_out + o); },
           [&](int i, int j, Vector value) {
-            if (one && (i >= place.rows || j >= place.columns)) return;
+            if (place.is_line() && (i >= place.rows || j >= place.columns)) return;
             const Index at = corner + i * conv_.y_row + j * conv_.y_pixel + o;
             value += bias;
             if (epilogue.residual != nullptr) value += load(epilogue.residual + at);

@@ -15,13 +15,12 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGrid::Pl
                         const DirectConv& conv) {
   const Real* corner =
       dy + tile.image * conv.y_image + tile.top * conv.y_row + tile.left * conv.y_pixel;
-  const bool one = tile.rows == 1 || tile.columns == 1;  // fewer than kLeastPoints - 2
   with_points(tile, [&](auto down, auto across) {
     for (Index o = 0; o < conv.c_out; o += kLanes) {
       Vector sum = load(dbias + o);
       transform_rectangle<transform_output_adjoint<down>, transform_output_adjoint<across>>(
           [&](int i, int j) {
-            if (one && (i >= tile.rows || j >= tile.columns)) return Vector{};
+            if (tile.is_line() && (i >= tile.rows || j >= tile.columns)) return Vector{};
             const Vector pixel = load(corner + i * conv.y_row + j * conv.y_pixel + o);
             sum += pixel;
             return pixel;
@@ -34,9 +33,7 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGrid::Pl
   });
 }
 
-Index tiles(const DirectConv& conv) {
-  return conv.n * divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
-}
+Index tiles(const DirectConv& conv) { return conv.n * tiles_per_image(conv); }
 
 }  // namespace
 

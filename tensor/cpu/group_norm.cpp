@@ -123,8 +123,7 @@ void for_rows(const Rows& shape, Index first, Index last, const Body& body) {
 
 // Asks for the cache lines of x[0, count) ahead of their use.
 void prefetch(const Real* x, Index count) {
-  constexpr Index kLine = 64 / sizeof(Real);
-  for (Index j = 0; j < count; j += kLine) __builtin_prefetch(x + j, 0, 2);
+  for (Index j = 0; j < count; j += kCacheLine) __builtin_prefetch(x + j, 0, 2);
 }
 
 // y = f(scale (x - mean) + shift) for one image (GN.3). The next image is fetched meanwhile.

@@ -21,6 +21,9 @@ inline constexpr int kVectorBytes = 16;
 // The number of elements in a vector.
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Real));
 
+// The elements of a cache line.
+inline constexpr int kCacheLine = 64 / static_cast<int>(sizeof(Real));
+
 using Vector [[gnu::vector_size(kVectorBytes)]] = Real;
 
 inline Vector load(const Real* p) {

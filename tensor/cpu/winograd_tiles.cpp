@@ -5,7 +5,7 @@ namespace ink::cpu::winograd {
 TileGrid::TileGrid(const DirectConv& conv)
     : conv_(conv),
       across_(divide_up(conv.columns, kTile)),
-      per_image_(divide_up(conv.rows, kTile) * across_),
+      per_image_(tiles_per_image(conv)),
       places_(per_image_),
       pixels_(per_image_ * kPoints),
       zeros_(conv.c_in) {

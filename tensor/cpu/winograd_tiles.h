@@ -16,8 +16,10 @@ inline constexpr Index kGroup = 32;
 
 // From the products of one tile of a group to those of the next, in elements: (kPoints, channels),
 // and a cache line, without which the tiles of 128 channels would share a few sets of the cache.
-constexpr Index tile_stride(Index channels) {
-  return kPoints * channels + 64 / static_cast<Index>(sizeof(Real));
+constexpr Index tile_stride(Index channels) { return kPoints * channels + kCacheLine; }
+
+constexpr Index tiles_per_image(const DirectConv& conv) {
+  return divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
 }
 
 // The tiles of 4 x 4 pixels that cover the images of y, counted over all images. Those at the lower
@@ -31,6 +33,9 @@ class TileGrid {
   // The first pixel of a tile and how many rows and columns of it exist.
   struct Place {
     Index image, top, left, rows, columns;
+
+    // Whether it has fewer results along a side than kLeastPoints give.
+    bool is_line() const { return rows == 1 || columns == 1; }
   };
   Place place(Index tile) const {
     Place place = places_[tile % per_image_];
