@@ -11,7 +11,15 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
   check(x.axes() == 4 && weight.axes() == 4, "conv2d",
         "expected x (N,H,W,C) and the weight (O,KH,KW,C), got {} and {}", x.shape(),
         weight.shape());
-  check(x.size(3) == weight.size(3), "conv2d",
+  check(!terms.skip.defined() ||
+            (terms.skip.axes() == 4 &&
+             terms.skip.value().slice(3, 0, 0).shape() == x.value().slice(3, 0, 0).shape()),
+        "conv2d",
+        "expected the skip connection to have the shape of x (N,H,W,C) = {} but for C, "
+        "got {}",
+        x.shape(), terms.skip.shape());
+  const Index c_in = x.size(3) + skip_channels(terms);
+  check(c_in == weight.size(3), "conv2d",
         "x (N,H,W,C) = {} but the weight (O,KH,KW,C) = {} expects C = {}", x.shape(),
         weight.shape(), weight.size(3));
   check(options.stride >= 1 && options.padding >= 0, "conv2d",
@@ -19,7 +27,7 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
   const Conv2dSizes sizes{.n = x.size(0),
                           .h = x.size(1),
                           .w = x.size(2),
-                          .c_in = x.size(3),
+                          .c_in = c_in,
                           .c_out = weight.size(0),
                           .kernel_h = weight.size(1),
                           .kernel_w = weight.size(2),
@@ -40,40 +48,83 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
   return sizes;
 }
 
+bool reads_skip(Device device) { return device == Device::cpu; }
+
+namespace {
+
+// The channels of the image that stand in one tensor, and the weights that they meet.
+struct Part {
+  Part(const Variable& image, const Variable& weight, Index first, const Conv2dSizes& whole)
+      : x(compact(image), "x"),
+        w(weight.value().slice(3, first, first + image.size(3)).contiguous(), "weight"),
+        sizes(whole),
+        need_dx(image.requires_grad()) {
+    sizes.c_in = image.size(3);
+  }
+
+  Tensor gradient(const Tensor& dy) const {
+    if (!need_dx) return {};
+    Tensor dx(x.get().shape(), dy.device());
+    on<cpu::conv2d_backward_data, cuda::conv2d_backward_data>(
+        dy.device(), dx.mutable_data(), dy.data(), w.get().data(), sizes);  // (CONV.3)
+    return dx;
+  }
+
+  Tensor weight_gradient(const Tensor& dy, Real* dbias) const {
+    Tensor dw(w.get().shape(), dy.device());
+    on<cpu::conv2d_backward_weight, cuda::conv2d_backward_weight>(
+        dy.device(), dw.mutable_data(), dbias, x.get().data(), dy.data(), sizes);  // (CONV.2)
+    return dw;
+  }
+
+  Saved x, w;
+  Conv2dSizes sizes;
+  bool need_dx;
+};
+
+}  // namespace
+
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& options,
                 const Conv2dTerms& terms) {
   const Conv2dSizes sizes = conv2d_sizes(x, weight, options, terms);
-  const Tensor input = compact(x), w = compact(weight), bias = compact(terms.bias),
-               image_bias = compact(terms.image_bias), residual = compact(terms.residual);
+  if (terms.skip.defined() && !reads_skip(x.device()))
+    return conv2d(concat({x, terms.skip}, 3), weight, options, without_skip(terms));
+  std::vector<Part> parts{{x, weight, 0, sizes}};
+  if (terms.skip.defined()) parts.emplace_back(terms.skip, weight, x.size(3), sizes);
+  const Tensor bias = compact(terms.bias), image_bias = compact(terms.image_bias),
+               residual = compact(terms.residual);
 
   Tensor y({sizes.n, sizes.out_h(), sizes.out_w(), sizes.c_out}, x.device());
-  const Conv2dEpilogue epilogue{pointer(bias), pointer(image_bias), pointer(residual)};
-  on<cpu::conv2d_forward, cuda::conv2d_forward>(x.device(), y.mutable_data(), input.data(),
-                                                w.data(), epilogue, sizes);  // (CONV.1)
-  return record("conv2d", y, {x, weight, terms.bias, terms.image_bias, terms.residual},
-                [sizes, x = Saved(input, "x"), w = Saved(w, "weight"), need_dx = x.requires_grad(),
-                 need_dw = weight.requires_grad(), need_bias = terms.bias.requires_grad(),
-                 need_image_bias = terms.image_bias.requires_grad(),
-                 need_residual = terms.residual.requires_grad()](const Tensor& upstream) {
-                  const Tensor dy = upstream.contiguous();
-                  const Device device = dy.device();
-                  Tensor dx, dw, dbias, dimage_bias;
-                  if (need_dw || need_bias) {
-                    dw = Tensor({sizes.c_out, sizes.kernel_h, sizes.kernel_w, sizes.c_in}, device);
-                    dbias = need_bias ? Tensor({sizes.c_out}, device) : Tensor();
-                    on<cpu::conv2d_backward_weight, cuda::conv2d_backward_weight>(
-                        device, dw.mutable_data(), need_bias ? dbias.mutable_data() : nullptr,
-                        x.get().data(), dy.data(), sizes);  // (CONV.2)
-                  }
-                  if (need_dx) {
-                    dx = Tensor({sizes.n, sizes.h, sizes.w, sizes.c_in}, device);
-                    on<cpu::conv2d_backward_data, cuda::conv2d_backward_data>(
-                        device, dx.mutable_data(), dy.data(), w.get().data(), sizes);  // (CONV.3)
-                  }
-                  if (need_image_bias) dimage_bias = sum(dy, {1, 2});  // (CONV.8)
-                  return Tensors{dx, need_dw ? dw : Tensor(), dbias, dimage_bias,
-                                 need_residual ? dy : Tensor()};
-                });
+  Conv2dEpilogue epilogue{pointer(bias), pointer(image_bias), pointer(residual)};
+  for (const Part& part : parts) {
+    on<cpu::conv2d_forward, cuda::conv2d_forward>(x.device(), y.mutable_data(), part.x.get().data(),
+                                                  part.w.get().data(), epilogue,
+                                                  part.sizes);  // (CONV.1)
+    epilogue = {.residual = y.data()};
+  }
+  return record(
+      "conv2d", y, {x, weight, terms.bias, terms.image_bias, terms.residual, terms.skip},
+      [parts, c_out = sizes.c_out, need_dw = weight.requires_grad(),
+       need_bias = terms.bias.requires_grad(), need_image_bias = terms.image_bias.requires_grad(),
+       need_residual = terms.residual.requires_grad()](const Tensor& upstream) {
+        const Tensor dy = upstream.contiguous();
+        Tensor dbias = need_bias ? Tensor({c_out}, dy.device()) : Tensor();
+        Tensors dw, dx{{}, {}};
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+          if (need_dw || (need_bias && i == 0))
+            dw.push_back(
+                parts[i].weight_gradient(dy, need_bias && i == 0 ? dbias.mutable_data() : nullptr));
+          dx[i] = parts[i].gradient(dy);
+        }
+        return Tensors{dx[0],
+                       !need_dw         ? Tensor()
+                       : dw.size() == 1 ? dw[0]
+                                        : concat(dw, 3),
+                       dbias,
+                       need_image_bias ? sum(dy, {1, 2}) : Tensor(),  // (CONV.8)
+                       need_residual ? dy : Tensor(),
+                       dx[1]};
+      });
 }
 
 // A sum over taps: each shifts the padded image and multiplies its channels by one slice of the
@@ -81,6 +132,8 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& 
 Variable composed::conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& options,
                           const Conv2dTerms& terms) {
   const Conv2dSizes sizes = conv2d_sizes(x, weight, options, terms);
+  if (terms.skip.defined())
+    return composed::conv2d(concat({x, terms.skip}, 3), weight, options, without_skip(terms));
   const Index p = sizes.padding, s = sizes.stride, oh = sizes.out_h(), ow = sizes.out_w();
   // s - 1 more zeros at the end let every window be cut into whole strides.
   const Variable padded = pad(pad(x, 1, p, p + s - 1), 2, p, p + s - 1);

@@ -7,16 +7,16 @@
 namespace ink {
 
 GroupNormSizes group_norm_sizes(const Variable& x, const Variable& gamma, const Variable& beta,
-                                const GroupNormOptions& options) {
+                                const GroupNormOptions& options, Index skip_channels) {
   check(x.axes() >= 2, "group_norm", "expected x (N,...,C), got {}", x.shape());
-  const Index channels = x.size(-1);
+  const Index channels = x.size(-1) + skip_channels;
   check(options.groups >= 1 && channels % options.groups == 0, "group_norm",
         "expected groups that divide the {} channels of x = {}, got {}", channels, x.shape(),
         options.groups);
   check(gamma.shape() == Shape{channels} && beta.shape() == Shape{channels}, "group_norm",
         "x (N,...,C) = {} expects gamma and beta of shape {}, got {} and {}", x.shape(),
         Shape{channels}, gamma.shape(), beta.shape());
-  const Index pixels = x.count() / std::max(Index{1}, x.size(0) * channels);
+  const Index pixels = x.count() / std::max(Index{1}, x.size(0) * x.size(-1));
   return {x.size(0), pixels, channels, options.groups, options.epsilon, options.silu};
 }
 
@@ -32,10 +32,10 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
       g.data(), b.data(), sizes);  // (GN.1) (GN.2) (GN.3)
   return record(options.silu ? "group_norm_silu" : "group_norm", y, {x, gamma, beta},
                 [sizes, x = Saved(input, "x"), g = Saved(g, "gamma"), b = Saved(b, "beta"), mean,
-                 rstd](const Tensor& upstream, const Tensor& so_far) {
+                 rstd](const Tensor& upstream, const Tensors& so_far) {
                   const Tensor dy = upstream.contiguous();
-                  Tensor dx = sum_place(so_far, dy.shape(), dy.device());
-                  const Tensor before = compact(so_far);
+                  Tensor dx = sum_place(so_far[0], dy.shape(), dy.device());
+                  const Tensor before = compact(so_far[0]);
                   Tensor dgamma({sizes.channels}, dy.device()),
                       dbeta({sizes.channels}, dy.device());
                   on<cpu::group_norm_backward, cuda::group_norm_backward>(

@@ -74,13 +74,16 @@ struct Conv2dOptions {
   Index stride = 1;
   Index padding = 0;
 };
-// What is added to a convolution's result; undefined terms add nothing.
+// What is added to a convolution's result, and to its image; undefined terms add nothing.
 struct Conv2dTerms {
   Variable bias = {};        // (c_out)
   Variable image_bias = {};  // (n, c_out): one row per image
   Variable residual = {};    // shaped as the result
+  Variable skip = {};        // (n, h, w, c_skip): further channels, behind those of x
 };
-// x (n, h, w, c_in), weight (c_out, kh, kw, c_in) -> (n, h', w', c_out) with
+// Whether the ops read a skip connection where it is; where not, they join it to x first.
+bool reads_skip(Device device);
+// x (n, h, w, c_in - c_skip), weight (c_out, kh, kw, c_in) -> (n, h', w', c_out) with
 // h' = (h + 2 padding - kh) / stride + 1. (CONV.1)
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& options = {},
                 const Conv2dTerms& terms = {});
@@ -100,7 +103,7 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
 // ---- norm_conv2d.cpp -------------------------------------------------------------------------
 
 // conv2d(group_norm(x)) in one op, which keeps nothing but x: half the memory of the two and less
-// traffic.
+// traffic. With a skip connection, conv2d(group_norm(concat({x, skip}, 3))).
 Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
                      const GroupNormOptions& norm, const Variable& weight,
                      const Conv2dOptions& options = {}, const Conv2dTerms& terms = {});

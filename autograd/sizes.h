@@ -9,8 +9,17 @@ namespace ink {
 
 Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2dOptions& options,
                          const Conv2dTerms& terms);
+// Of x with `skip_channels` more.
 GroupNormSizes group_norm_sizes(const Variable& x, const Variable& gamma, const Variable& beta,
-                                const GroupNormOptions& options);
+                                const GroupNormOptions& options, Index skip_channels = 0);
+
+inline Index skip_channels(const Conv2dTerms& terms) {
+  return terms.skip.defined() ? terms.skip.size(-1) : 0;
+}
+// The terms of a convolution whose image is already joined to its skip connection.
+inline Conv2dTerms without_skip(const Conv2dTerms& terms) {
+  return {.bias = terms.bias, .image_bias = terms.image_bias, .residual = terms.residual};
+}
 
 // A compact tensor of the value; an undefined one of an undefined variable.
 inline Tensor compact(const Variable& x) { return x.defined() ? x.value().contiguous() : Tensor(); }

@@ -64,7 +64,8 @@ void Variable::zero_gradient() {
   if (gradient().defined()) node_->gradient.fill_(0);
 }
 
-Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp) {
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp,
+                std::size_t adds) {
   Variable result(std::move(value));
   const bool wanted = std::any_of(inputs.begin(), inputs.end(),
                                   [](const Variable& input) { return input.requires_grad(); });
@@ -72,16 +73,14 @@ Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Addi
   result.node_ = std::make_shared<Node>(op, result.shape());
   for (const Variable& input : inputs) result.node_->inputs.push_back(input.node());
   result.node_->vjp = std::move(vjp);
-  result.node_->adds = true;
+  result.node_->adds = adds;
   return result;
 }
 
 Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp vjp) {
-  const Variable result =
-      record(op, std::move(value), std::move(inputs),
-             [vjp = std::move(vjp)](const Tensor& dy, const Tensor&) { return vjp(dy); });
-  if (result.requires_grad()) result.node()->adds = false;
-  return result;
+  return record(
+      op, std::move(value), std::move(inputs),
+      [vjp = std::move(vjp)](const Tensor& dy, const Tensors&) { return vjp(dy); }, 0);
 }
 
 Tensor sum_place(const Tensor& so_far, const Shape& shape, Device device) {
@@ -161,9 +160,10 @@ void visit(Node& node, PendingNodes& pending, LeafSums& leaves) {
   const auto inputs = std::exchange(node.inputs, {});
   const Tensor dy = std::exchange(node.gradient, Tensor());
 
-  Tensor so_far;
-  if (node.adds && inputs[0] != nullptr && !inputs[0]->is_leaf)
-    so_far = std::exchange(inputs[0]->gradient, Tensor());
+  Tensors so_far(node.adds);
+  for (std::size_t i = 0; i < node.adds; ++i)
+    if (inputs[i] != nullptr && !inputs[i]->is_leaf)
+      so_far[i] = std::exchange(inputs[i]->gradient, Tensor());
 
   running_vjp = node.op;
   const Tensors gradients = vjp(dy, so_far);
@@ -219,7 +219,8 @@ Saved::Saved(Tensor tensor, const char* name)
       version_(tensor_.defined() ? tensor_.version() : 0) {}
 
 const Tensor& Saved::get() const {
-  check(!tensor_.defined() || tensor_.version() == version_, running_vjp,
+  if (!tensor_.defined()) return tensor_;
+  check(tensor_.version() == version_, running_vjp,
         "the tensor {} {} that backward needs was changed in place after the forward pass "
         "(version {}, saved at {})",
         name_, tensor_.shape(), tensor_.version(), version_);

@@ -15,9 +15,9 @@ namespace ink {
 // inputs, in order. An undefined tensor stands for "no gradient" (of a constant input). It is a
 // pure function: the engine accumulates. (AD.2)
 using Vjp = std::function<Tensors(const Tensor& dy)>;
-// One that adds while it writes: the gradient of its first input is to contain what that input has
+// One that adds while it writes: the gradients of its first inputs are to contain what those have
 // `so_far` from other ops (undefined: nothing).
-using AddingVjp = std::function<Tensors(const Tensor& dy, const Tensor& so_far)>;
+using AddingVjp = std::function<Tensors(const Tensor& dy, const Tensors& so_far)>;
 
 // One entry of the tape: an op, or a leaf whose gradient is wanted.
 struct Node {
@@ -32,7 +32,7 @@ struct Node {
   Shape shape;
   std::vector<std::shared_ptr<Node>> inputs;  // null for an input without a gradient
   AddingVjp vjp;                              // empty for a leaf, and once it has run
-  bool adds = false;                          // whether it looks at so_far
+  std::size_t adds = 0;                       // to how many inputs' gradients the VJP adds
   bool is_leaf = false;
   bool is_pending = false;  // waits in the backward loop: to be visited, a leaf for its sum
   Tensor gradient;          // of a leaf: accumulates over backward passes; else only during one
@@ -72,15 +72,17 @@ class Variable {
   void backward(const Tensor& seed) const;
 
  private:
-  friend Variable record(const char*, Tensor, std::vector<Variable>, AddingVjp);
+  friend Variable record(const char*, Tensor, std::vector<Variable>, AddingVjp, std::size_t);
 
   Tensor value_;
   std::shared_ptr<Node> node_;
 };
 
 // The output of an op: `value`, with its entry on the tape when an input requires a gradient and
-// recording is on. This is the only door to the tape.
-Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp);
+// recording is on. This is the only door to the tape. An AddingVjp sees the gradients so far of its
+// first `adds` inputs.
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, AddingVjp vjp,
+                std::size_t adds = 1);
 Variable record(const char* op, Tensor value, std::vector<Variable> inputs, Vjp vjp);
 
 // Where an AddingVjp may write the sum: `so_far` itself where no one else sees it, else new memory.

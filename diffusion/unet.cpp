@@ -149,7 +149,7 @@ Variable UNet::operator()(const Variable& x, const Tensor& t, const Tensor& labe
   // Up: each block reads the latest output that is left.
   for (const UpBlock& block : up_blocks_) {
     for (std::size_t i = 0; i < block.resnets.size(); ++i) {
-      h = block.resnets[i](concat({h, skips.back()}, 3), embedding);
+      h = block.resnets[i](h, embedding, skips.back());
       skips.pop_back();
       if (!block.attentions.empty()) h = block.attentions[i](h);
     }

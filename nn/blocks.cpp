@@ -13,9 +13,14 @@ ResnetBlock::ResnetBlock(const Scope& scope, Index in, Index out, Index embeddin
   if (in != out) conv_shortcut.emplace(scope / "conv_shortcut", in, out, 1);
 }
 
-Variable ResnetBlock::operator()(const Variable& x, const Variable& silu_embedding) const {
-  const Variable h = norm1.then_silu(x, conv1, time_emb_proj(silu_embedding));
-  return norm2.then_silu(h, conv2, {}, conv_shortcut ? (*conv_shortcut)(x) : x);
+Variable ResnetBlock::operator()(const Variable& x, const Variable& silu_embedding,
+                                 const Variable& skip) const {
+  if (skip.defined() && !(conv_shortcut && reads_skip(x.device())))
+    return (*this)(concat({x, skip}, 3), silu_embedding);
+  const Variable h =
+      norm1.then_silu(x, conv1, {.image_bias = time_emb_proj(silu_embedding), .skip = skip});
+  const Variable shortcut = conv_shortcut ? (*conv_shortcut)(x, {.skip = skip}) : x;
+  return norm2.then_silu(h, conv2, {.residual = shortcut});
 }
 
 namespace {

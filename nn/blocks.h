@@ -11,8 +11,10 @@ namespace ink::nn {
 // (He et al., 2016; Ho et al., 2020). conv2 starts at zero: the block starts as its shortcut.
 struct ResnetBlock {
   ResnetBlock(const Scope& scope, Index in, Index out, Index embedding, Index groups);
-  // x (n, h, w, in), silu_embedding (n, embedding): the time embedding after its SiLU.
-  Variable operator()(const Variable& x, const Variable& silu_embedding) const;
+  // x (n, h, w, in), silu_embedding (n, embedding): the time embedding after its SiLU. The last
+  // channels of x may come in a tensor of their own, a skip connection.
+  Variable operator()(const Variable& x, const Variable& silu_embedding,
+                      const Variable& skip = {}) const;
 
   GroupNorm norm1;
   Conv2d conv1;

@@ -29,9 +29,9 @@ Conv2d::Conv2d(const Scope& scope, Index in, Index out, Index kernel, Index stri
       bias(scope.parameter("bias", {out}, first_values(start, in * kernel * kernel))),
       options{.stride = stride, .padding = kernel / 2} {}
 
-Variable Conv2d::operator()(const Variable& x, const Variable& image_bias,
-                            const Variable& residual) const {
-  return conv2d(x, weight, options, {.bias = bias, .image_bias = image_bias, .residual = residual});
+Variable Conv2d::operator()(const Variable& x, Conv2dTerms terms) const {
+  terms.bias = bias;
+  return conv2d(x, weight, options, terms);
 }
 
 GroupNorm::GroupNorm(const Scope& scope, Index groups, Index channels, Real epsilon)
@@ -59,10 +59,9 @@ Variable GroupNorm::then_silu(const Variable& x) const {
   return group_norm(x, weight, bias, with_silu(options));
 }
 
-Variable GroupNorm::then_silu(const Variable& x, const Conv2d& conv, const Variable& image_bias,
-                              const Variable& residual) const {
-  return norm_conv2d(x, weight, bias, with_silu(options), conv.weight, conv.options,
-                     {.bias = conv.bias, .image_bias = image_bias, .residual = residual});
+Variable GroupNorm::then_silu(const Variable& x, const Conv2d& conv, Conv2dTerms terms) const {
+  terms.bias = conv.bias;
+  return norm_conv2d(x, weight, bias, with_silu(options), conv.weight, conv.options, terms);
 }
 
 Embedding::Embedding(const Scope& scope, Index rows, Index width)

@@ -25,9 +25,8 @@ struct Linear {
 struct Conv2d {
   Conv2d(const Scope& scope, Index in, Index out, Index kernel, Index stride = 1,
          Start start = Start::random);
-  // `image_bias` (n, out) is added to every pixel of its image, `residual` is shaped as the result.
-  Variable operator()(const Variable& x, const Variable& image_bias = {},
-                      const Variable& residual = {}) const;
+  // The layer's bias takes its place among the terms.
+  Variable operator()(const Variable& x, Conv2dTerms terms = {}) const;
 
   Parameter weight;  // (out, kernel, kernel, in)
   Parameter bias;    // (out)
@@ -41,8 +40,7 @@ struct GroupNorm {
   // silu(norm(x)) in one pass.
   Variable then_silu(const Variable& x) const;
   // conv(silu(norm(x))), without keeping what stands between.
-  Variable then_silu(const Variable& x, const Conv2d& conv, const Variable& image_bias = {},
-                     const Variable& residual = {}) const;
+  Variable then_silu(const Variable& x, const Conv2d& conv, Conv2dTerms terms = {}) const;
 
   Parameter weight;  // gamma, (channels)
   Parameter bias;    // beta, (channels)

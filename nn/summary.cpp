@@ -26,7 +26,7 @@ double forward_flops(const Node& node) {
   const std::string op = node.op;
   const auto count = [](const Shape& shape) { return static_cast<double>(shape.count()); };
   if (op == "conv2d" || op == "linear" || op == "norm_conv2d") {
-    const Shape& weight = node.inputs[op == "norm_conv2d" ? 3 : 1]->shape;
+    const Shape& weight = node.inputs[op == "norm_conv2d" ? 4 : 1]->shape;
     return 2 * count(node.shape) * count(weight) / static_cast<double>(weight[0]);
   }
   if (op == "attention") {  // q k^T and p v

@@ -139,7 +139,8 @@ TEST_CASE("backward: one upstream gradient that goes two ways stays as it was") 
 TEST_CASE("backward: an op that adds to the gradient of its first input") {
   std::vector<double> seen;  // what the input had so far, -1 for nothing
   const auto twice = [&](const Variable& x) {
-    return record("twice", x.value() * 2, {x}, [&](const Tensor& dy, const Tensor& so_far) {
+    return record("twice", x.value() * 2, {x}, [&](const Tensor& dy, const Tensors& before) {
+      const Tensor& so_far = before[0];
       seen.push_back(so_far.defined() ? so_far.item() : -1);
       Tensor sum = sum_place(so_far, dy.shape(), dy.device());
       sum.copy_(so_far.defined() ? so_far + dy * 2 : dy * 2);

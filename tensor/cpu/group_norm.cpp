@@ -1,7 +1,6 @@
 #include "tensor/cpu/group_norm.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -20,17 +19,20 @@ constexpr Index kRows = 8;
 constexpr Index kRun = 64;
 
 // An image read as rows of `width` columns: `fold` pixels to a row, so that the columns fill
-// vectors whatever the number of channels. The pixels left over make one last, shorter row.
+// vectors whatever the number of channels. The pixels left over make one last, shorter row. Of an
+// image that is joined from two, a row is one pixel.
 struct Rows {
   Index channels;
   Index fold;
   Index width;      // fold * channels
+  Index split;      // columns that come from the first array
   Index rows;       // full ones
   Index remainder;  // columns of the last row
 
-  explicit Rows(const GroupNormSizes& sizes) : channels(sizes.channels) {
-    fold = std::clamp<Index>(64 / channels, 1, sizes.pixels);
+  Rows(const GroupNormSizes& sizes, Index skip_channels) : channels(sizes.channels) {
+    fold = skip_channels > 0 ? 1 : std::clamp<Index>(64 / channels, 1, sizes.pixels);
     width = fold * channels;
+    split = width - skip_channels;
     rows = sizes.pixels / fold;
     remainder = (sizes.pixels - rows * fold) * channels;
   }
@@ -63,9 +65,8 @@ void add_rows(Real* mean, Real* m2, const Real* x, Index width, Index columns, I
   }
 }
 
-// The mean and the sum of squared deviations of every column of one image.
-void column_moments(Real* mean, Real* m2, const Real* x, const Rows& shape) {
-  const Index width = shape.width;
+// The mean and the sum of squared deviations of `width` columns of one image.
+void column_moments(Real* mean, Real* m2, const Real* x, Index width, const Rows& shape) {
   std::fill(mean, mean + width, Real(0));
   std::fill(m2, m2 + width, Real(0));
   Index row = 0;
@@ -113,11 +114,33 @@ void spread(Real* column, const Rows& shape, const GroupNormSizes& sizes, const 
   }
 }
 
-// Calls body(offset, columns) for rows first to last - 1; row `shape.rows` is the shorter one.
+// Neighbouring columns of a row, as they lie in one array.
+struct Run {
+  Index offset;  // in the image
+  Index column;  // the first
+  Index count;
+  bool of_skip;
+  Index at;  // in its array
+
+  template <class T>
+  T* in(const Joined<T>& image) const {
+    T* const array = of_skip ? image.skip : image.x;
+    return array == nullptr ? nullptr : array + at;
+  }
+};
+
+// Calls body(run) for rows first to last - 1; row `shape.rows` is the shorter one.
 template <class Body>
 void for_rows(const Rows& shape, Index first, Index last, const Body& body) {
+  const Index split = shape.split, rest = shape.width - split;
   for (Index r = first; r < last; ++r) {
-    body(r * shape.width, r < shape.rows ? shape.width : shape.remainder);
+    const Index offset = r * shape.width;
+    if (rest == 0) {
+      body(Run{offset, 0, r < shape.rows ? shape.width : shape.remainder, false, offset});
+    } else if (r < shape.rows) {
+      body(Run{offset, 0, split, false, r * split});
+      body(Run{offset + split, split, rest, true, r * rest});
+    }
   }
 }
 
@@ -128,14 +151,15 @@ void prefetch(const Real* x, Index count) {
 
 // y = f(scale (x - mean) + shift) for one image (GN.3). The next image is fetched meanwhile.
 template <class F>
-void normalize(Real* y, const Real* x, const Real* next, const Real* mean, const Real* scale,
-               const Real* shift, const Rows& shape, F f) {
-  for_rows(shape, 0, shape.rows + 1, [=](Index offset, Index columns) {
-    prefetch(next + offset, columns);
-    const Real* from = x + offset;
-    Real* to = y + offset;
+void normalize(Real* y, const JoinedInput& x, const JoinedInput& next, const Real* mean,
+               const Real* scale, const Real* shift, const Rows& shape, F f) {
+  for_rows(shape, 0, shape.rows + 1, [=](const Run& run) {
+    prefetch(run.in(next), run.count);
+    const Real *from = run.in(x), *m = mean + run.column, *a = scale + run.column,
+               *b = shift + run.column;
+    Real* to = y + run.offset;
 #pragma omp simd
-    for (Index j = 0; j < columns; ++j) to[j] = f((from[j] - mean[j]) * scale[j] + shift[j]);
+    for (Index j = 0; j < run.count; ++j) to[j] = f((from[j] - m[j]) * a[j] + b[j]);
   });
 }
 
@@ -144,8 +168,8 @@ struct Identity {
 };
 
 // One image, whose successor in memory is fetched meanwhile.
-void apply_to_image(Real* y, const Real* x, const Real* next, const Real* mean, const Real* rstd,
-                    const Real* gamma, const Real* beta, const Rows& shape,
+void apply_to_image(Real* y, const JoinedInput& x, const JoinedInput& next, const Real* mean,
+                    const Real* rstd, const Real* gamma, const Real* beta, const Rows& shape,
                     const GroupNormSizes& sizes) {
   const Scratch<Real> scratch(3 * shape.width);
   Real *center = scratch.data(), *scale = center + shape.width, *shift = scale + shape.width;
@@ -160,31 +184,34 @@ void apply_to_image(Real* y, const Real* x, const Real* next, const Real* mean, 
 
 }  // namespace
 
-void group_norm_forward(Real* y, Real* mean, Real* rstd, const Real* x, const Real* gamma,
+void group_norm_forward(Real* y, Real* mean, Real* rstd, const JoinedInput& x, const Real* gamma,
                         const Real* beta, const GroupNormSizes& sizes) {
   const Index image = sizes.pixels * sizes.channels;
   if (image == 0) return;
-  const Rows shape(sizes);
+  const Rows shape(sizes, x.skip_channels);
   parallel_blocks(sizes.n, 1, [&](Index i, Index) {
     const Scratch<Real> scratch(2 * shape.width);
     Real *column_mean = scratch.data(), *column_m2 = column_mean + shape.width;
-    const Real* image_x = x + i * image;
-    const Real* next = i + 1 < sizes.n ? image_x + image : image_x;
+    const JoinedInput image_x = x.from_image(i, sizes),
+                      next = x.from_image(std::min(i + 1, sizes.n - 1), sizes);
     Real *image_mean = mean + i * sizes.groups, *image_rstd = rstd + i * sizes.groups;
-    column_moments(column_mean, column_m2, image_x, shape);
+    column_moments(column_mean, column_m2, image_x.x, shape.split, shape);
+    if (x.skip_channels > 0)
+      column_moments(column_mean + shape.split, column_m2 + shape.split, image_x.skip,
+                     x.skip_channels, shape);
     group_moments(image_mean, image_rstd, column_mean, column_m2, shape, sizes);
     apply_to_image(y + i * image, image_x, next, image_mean, image_rstd, gamma, beta, shape, sizes);
   });
 }
 
-void group_norm_apply(Real* y, const Real* x, const Real* mean, const Real* rstd, const Real* gamma,
-                      const Real* beta, const GroupNormSizes& sizes) {
+void group_norm_apply(Real* y, const JoinedInput& x, const Real* mean, const Real* rstd,
+                      const Real* gamma, const Real* beta, const GroupNormSizes& sizes) {
   const Index image = sizes.pixels * sizes.channels;
   if (image == 0) return;
-  const Rows shape(sizes);
+  const Rows shape(sizes, x.skip_channels);
   parallel_blocks(sizes.n, 1, [&](Index i, Index) {
-    const Real* next = x + std::min(i + 1, sizes.n - 1) * image;
-    apply_to_image(y + i * image, x + i * image, next, mean + i * sizes.groups,
+    const JoinedInput next = x.from_image(std::min(i + 1, sizes.n - 1), sizes);
+    apply_to_image(y + i * image, x.from_image(i, sizes), next, mean + i * sizes.groups,
                    rstd + i * sizes.groups, gamma, beta, shape, sizes);
   });
 }
@@ -210,11 +237,13 @@ struct Columns {
 // in dz_x_sum. With SiLU dz is kept in `dz`; without, it is dy.
 template <bool kSilu>
 void add_rows_backward(Real* dz, const Real* dy, const Real* x, const Columns& column,
-                       Index columns) {
-  const Real *mean = column.mean, *rstd = column.rstd, *gamma = column.gamma, *beta = column.beta;
-  Real *dz_sum = column.run_dz, *dz_x_sum = column.run_dz_x;
+                       const Run& run) {
+  const Index first = run.column;
+  const Real *mean = column.mean + first, *rstd = column.rstd + first,
+             *gamma = column.gamma + first, *beta = column.beta + first;
+  Real *dz_sum = column.run_dz + first, *dz_x_sum = column.run_dz_x + first;
 #pragma omp simd
-  for (Index j = 0; j < columns; ++j) {
+  for (Index j = 0; j < run.count; ++j) {
     const Real x_hat = (x[j] - mean[j]) * rstd[j];
     Real d = dy[j];
     if constexpr (kSilu) {
@@ -229,15 +258,14 @@ void add_rows_backward(Real* dz, const Real* dy, const Real* x, const Columns& c
 // The same for a whole image. Runs of rows are summed apart, lest the error grow with the number of
 // rows.
 template <bool kSilu>
-void sum_columns(Real* dz, const Real* dy, const Real* x, const Columns& column,
+void sum_columns(Real* dz, const Real* dy, const JoinedInput& x, const Columns& column,
                  const Rows& shape) {
   std::fill(column.dz, column.dz + 2 * shape.width, Real(0));
   for (Index first = 0; first <= shape.rows; first += kRun) {
     std::fill(column.run_dz, column.run_dz + 2 * shape.width, Real(0));
-    for_rows(shape, first, std::min(first + kRun, shape.rows + 1),
-             [&](Index offset, Index columns) {
-               add_rows_backward<kSilu>(dz + offset, dy + offset, x + offset, column, columns);
-             });
+    for_rows(shape, first, std::min(first + kRun, shape.rows + 1), [&](const Run& run) {
+      add_rows_backward<kSilu>(dz + run.offset, dy + run.offset, run.in(x), column, run);
+    });
 #pragma omp simd
     for (Index j = 0; j < 2 * shape.width; ++j) column.dz[j] += column.run_dz[j];
   }
@@ -266,14 +294,39 @@ void group_means(Real* out, const Real* sums, const Real* gamma, const GroupNorm
   }
 }
 
+// dx = rstd (gamma dz - mean(gamma dz) - x_hat mean(gamma dz x_hat)), the means over a group
+// (GN.4), added to `so_far` where that is not null. The columns hold rstd gamma in `gamma`, and
+// what the deviation of x multiplies in `rstd` and is added to in `beta`.
+void write_gradient(const Joined<Real>& dx, const JoinedInput& so_far, const Real* dz,
+                    const JoinedInput& x, const Columns& column, const Rows& shape) {
+  for_rows(shape, 0, shape.rows + 1, [&](const Run& run) {
+    const Real *from = run.in(x), *before = run.in(so_far), *d = dz + run.offset;
+    Real* to = run.in(dx);
+    const Real *center = column.mean + run.column, *scale = column.gamma + run.column,
+               *shift = column.beta + run.column, *slope = column.rstd + run.column;
+    const auto value = [=](Index j) {
+      return scale[j] * d[j] - (shift[j] + slope[j] * (from[j] - center[j]));
+    };
+    if (before != nullptr) {
+#pragma omp simd
+      for (Index j = 0; j < run.count; ++j) to[j] = before[j] + value(j);
+    } else {
+#pragma omp simd
+      for (Index j = 0; j < run.count; ++j) to[j] = value(j);
+    }
+  });
+}
+
 // One image; its share of dbeta and dgamma (channels each).
-template <bool kSilu, bool kAdds>
-void backward_image(Real* dx, Real* dbeta, Real* dgamma, const Real* dy, const Real* x,
-                    const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                    const Real* so_far, const Rows& shape, const GroupNormSizes& sizes) {
-  // Where dz waits: dx, unless that may hold what it is added to.
-  const Scratch<Real> waiting(kSilu && kAdds ? sizes.pixels * sizes.channels : 0);
-  Real* const kept = kAdds ? waiting.data() : dx;
+template <bool kSilu>
+void backward_image(const Joined<Real>& dx, Real* dbeta, Real* dgamma, const Real* dy,
+                    const JoinedInput& x, const Real* mean, const Real* rstd, const Real* gamma,
+                    const Real* beta, const JoinedInput& so_far, const Rows& shape,
+                    const GroupNormSizes& sizes) {
+  // Where dz waits: dx, unless that is two arrays or may hold what it is added to.
+  const bool in_place = so_far.x == nullptr && dx.skip == nullptr;
+  const Scratch<Real> waiting(kSilu && !in_place ? sizes.pixels * sizes.channels : 0);
+  Real* const kept = in_place ? dx.x : waiting.data();
   const Scratch<Real> scratch(Columns::kArrays * shape.width);
   const Columns column(scratch.data(), shape.width);
   spread(column.mean, shape, sizes, [=](Index, Index g) { return mean[g]; });
@@ -283,31 +336,22 @@ void backward_image(Real* dx, Real* dbeta, Real* dgamma, const Real* dy, const R
   sum_columns<kSilu>(kept, dy, x, column, shape);
   sum_channels(dbeta, dgamma, column, shape);
 
-  // dx = rstd (gamma dz - mean(gamma dz) - x_hat mean(gamma dz x_hat)), the means over a group
-  // (GN.4).
   Real *mean_dz = column.run_dz, *mean_dz_x = column.run_dz_x;
   group_means(mean_dz, dbeta, gamma, sizes);
   group_means(mean_dz_x, dgamma, gamma, sizes);
-  Real *scale = column.gamma, *shift = column.beta, *slope = column.rstd;
-  spread(scale, shape, sizes, [=](Index c, Index g) { return rstd[g] * gamma[c]; });
-  spread(shift, shape, sizes, [=](Index, Index g) { return rstd[g] * mean_dz[g]; });
-  spread(slope, shape, sizes, [=](Index, Index g) { return rstd[g] * rstd[g] * mean_dz_x[g]; });
-  const Real* dz = kSilu ? kept : dy;
-  for_rows(shape, 0, shape.rows + 1, [=, center = column.mean](Index offset, Index columns) {
-#pragma omp simd
-    for (Index j = 0; j < columns; ++j) {
-      const Real deviation = x[offset + j] - center[j];
-      const Real value = scale[j] * dz[offset + j] - (shift[j] + slope[j] * deviation);
-      dx[offset + j] = kAdds ? so_far[offset + j] + value : value;
-    }
-  });
+  spread(column.gamma, shape, sizes, [=](Index c, Index g) { return rstd[g] * gamma[c]; });
+  spread(column.beta, shape, sizes, [=](Index, Index g) { return rstd[g] * mean_dz[g]; });
+  spread(column.rstd, shape, sizes,
+         [=](Index, Index g) { return rstd[g] * rstd[g] * mean_dz_x[g]; });
+  write_gradient(dx, so_far, kSilu ? kept : dy, x, column, shape);
 }
 
 }  // namespace
 
-void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
-                         const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                         const GroupNormSizes& sizes, const Real* so_far) {
+void group_norm_backward(const Joined<Real>& dx, Real* dgamma, Real* dbeta, const Real* dy,
+                         const JoinedInput& x, const Real* mean, const Real* rstd,
+                         const Real* gamma, const Real* beta, const GroupNormSizes& sizes,
+                         const JoinedInput& so_far) {
   const Index channels = sizes.channels;
   const Index image = sizes.pixels * channels;
   // Each image has its own share of dgamma and dbeta; the shares are added in a fixed order.
@@ -315,18 +359,28 @@ void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, co
   Real* dbeta_share = shares.data();
   Real* dgamma_share = dbeta_share + sizes.n * channels;
   if (image > 0) {
-    const Rows shape(sizes);
-    constexpr auto adding = std::array{backward_image<false, true>, backward_image<true, true>};
-    constexpr auto alone = std::array{backward_image<false, false>, backward_image<true, false>};
-    const auto one_image = (so_far != nullptr ? adding : alone)[sizes.silu];
+    const Rows shape(sizes, x.skip_channels);
+    const auto one_image = sizes.silu ? backward_image<true> : backward_image<false>;
     parallel_blocks(sizes.n, 1, [&](Index i, Index) {
-      one_image(dx + i * image, dbeta_share + i * channels, dgamma_share + i * channels,
-                dy + i * image, x + i * image, mean + i * sizes.groups, rstd + i * sizes.groups,
-                gamma, beta, shifted(so_far, i * image), shape, sizes);
+      one_image(dx.from_image(i, sizes), dbeta_share + i * channels, dgamma_share + i * channels,
+                dy + i * image, x.from_image(i, sizes), mean + i * sizes.groups,
+                rstd + i * sizes.groups, gamma, beta, so_far.from_image(i, sizes), shape, sizes);
     });
   }
   reduce<Sum>(dbeta, dbeta_share, {1, sizes.n, channels});
   reduce<Sum>(dgamma, dgamma_share, {1, sizes.n, channels});
+}
+
+void group_norm_forward(Real* y, Real* mean, Real* rstd, const Real* x, const Real* gamma,
+                        const Real* beta, const GroupNormSizes& sizes) {
+  group_norm_forward(y, mean, rstd, JoinedInput{x}, gamma, beta, sizes);
+}
+
+void group_norm_backward(Real* dx, Real* dgamma, Real* dbeta, const Real* dy, const Real* x,
+                         const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
+                         const GroupNormSizes& sizes, const Real* so_far) {
+  group_norm_backward(Joined<Real>{dx}, dgamma, dbeta, dy, JoinedInput{x}, mean, rstd, gamma, beta,
+                      sizes, JoinedInput{so_far});
 }
 
 }  // namespace ink::cpu

@@ -23,6 +23,10 @@ Conv2dEpilogue from_image(const Conv2dEpilogue& epilogue, Index image, const Dir
           shifted(epilogue.residual, image * conv.y_image)};
 }
 
+JoinedInput joined(const NormConv2dInputs& in, const NormConv2dSizes& sizes) {
+  return {in.x, in.skip, sizes.skip_channels};
+}
+
 GroupNormSizes of_images(const GroupNormSizes& sizes, Index n) {
   GroupNormSizes block = sizes;
   block.n = n;
@@ -43,7 +47,7 @@ void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs
   const Conv2dMap map = forward_map(in.weight, s.conv);
   if (!suits_winograd(map.conv)) {
     const Scratch<Real> h(s.norm.n * image);
-    group_norm_forward(h.data(), mean, rstd, in.x, in.gamma, in.beta, s.norm);
+    group_norm_forward(h.data(), mean, rstd, joined(in, s), in.gamma, in.beta, s.norm);
     conv2d_forward(y, h.data(), in.weight, epilogue, s.conv);
     return;
   }
@@ -53,8 +57,9 @@ void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs
   parallel_blocks(s.norm.n, block, [&](Index first, Index last) {
     const Scratch<Real> h(block * image);
     const Index n = last - first, group = first * s.norm.groups;
-    group_norm_forward(h.data(), mean + group, rstd + group, in.x + first * image, in.gamma,
-                       in.beta, of_images(s.norm, n));
+    group_norm_forward(h.data(), mean + group, rstd + group,
+                       joined(in, s).from_image(first, s.norm), in.gamma, in.beta,
+                       of_images(s.norm, n));
     convolution.run(y + first * map.conv.y_image, h.data(), from_image(epilogue, first, map.conv),
                     0, n * tiles);
   });
@@ -62,16 +67,23 @@ void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs
 
 namespace {
 
+Joined<Real> joined_dx(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
+  return {to.dx, to.dskip, sizes.skip_channels};
+}
+JoinedInput joined_so_far(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
+  return {to.so_far, to.skip_so_far, sizes.skip_channels};
+}
+
 // Without Winograd's algorithm: the two gradients one after the other.
 void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormConv2dInputs& in,
                       const Real* mean, const Real* rstd, const NormConv2dSizes& s) {
   const Index count = s.norm.n * s.norm.pixels * s.norm.channels;
   const Scratch<Real> h(count);
-  group_norm_apply(h.data(), in.x, mean, rstd, in.gamma, in.beta, s.norm);
+  group_norm_apply(h.data(), joined(in, s), mean, rstd, in.gamma, in.beta, s.norm);
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
   conv2d_backward_data(h.data(), dy, in.weight, s.conv);  // dh, where h was
-  group_norm_backward(to.dx, to.dgamma, to.dbeta, h.data(), in.x, mean, rstd, in.gamma, in.beta,
-                      s.norm, to.so_far);
+  group_norm_backward(joined_dx(to, s), to.dgamma, to.dbeta, h.data(), joined(in, s), mean, rstd,
+                      in.gamma, in.beta, s.norm, joined_so_far(to, s));
 }
 
 }  // namespace
@@ -106,13 +118,14 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
       const Index n = std::min(block, chunk_last - first), group = first * s.norm.groups;
       const Index share = (chunk * blocks + (first - chunk_first) / block) * channels;
       const GroupNormSizes norm = of_images(s.norm, n);
-      const Real *x = in.x + first * image, *block_dy = dy + first * conv.y_image;
+      const JoinedInput x = joined(in, s).from_image(first, s.norm);
+      const Real* block_dy = dy + first * conv.y_image;
       group_norm_apply(h.data(), x, mean + group, rstd + group, in.gamma, in.beta, norm);
       sum.add(h.data(), block_dy, 0, n * tiles);
       backward_data.run(h.data(), block_dy, {}, 0, n * dx_tiles);  // dh, where h was
-      group_norm_backward(to.dx + first * image, dgamma.data() + share, dbeta.data() + share,
-                          h.data(), x, mean + group, rstd + group, in.gamma, in.beta, norm,
-                          shifted(to.so_far, first * image));
+      group_norm_backward(joined_dx(to, s).from_image(first, s.norm), dgamma.data() + share,
+                          dbeta.data() + share, h.data(), x, mean + group, rstd + group, in.gamma,
+                          in.beta, norm, joined_so_far(to, s).from_image(first, s.norm));
     }
     sum.store_to(dweight.data() + chunk * chunk_size);
   });

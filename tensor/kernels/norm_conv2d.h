@@ -7,22 +7,26 @@
 
 namespace ink {
 
-// norm.n = conv.n, norm.pixels = conv.h * conv.w, norm.channels = conv.c_in.
+// norm.n = conv.n, norm.pixels = conv.h * conv.w, norm.channels = conv.c_in, of which the last
+// skip_channels stand in an array of their own.
 struct NormConv2dSizes {
   GroupNormSizes norm;
   Conv2dSizes conv;
+  Index skip_channels = 0;
 };
 
-// x (n, h, w, c_in), gamma and beta (c_in), weight (c_out, kernel_h, kernel_w, c_in).
+// x (n, h, w, c_in - skip_channels), gamma and beta (c_in), weight (c_out, kernel_h, kernel_w,
+// c_in), skip (n, h, w, skip_channels): a skip connection, read where it is. (CPU only)
 struct NormConv2dInputs {
   const Real* x;
   const Real* gamma;
   const Real* beta;
   const Real* weight;
+  const Real* skip = nullptr;
 };
 
-// Shaped as what they are gradients of; dbias (c_out) is skipped when null. dx is added to `so_far`
-// (dx itself, another array or null: nothing).
+// Shaped as what they are gradients of; dbias (c_out) is left out when null. dx is added to
+// `so_far` (dx itself, another array or null: nothing), dskip to `skip_so_far`.
 struct NormConv2dGradients {
   Real* dx;
   Real* dgamma;
@@ -30,6 +34,8 @@ struct NormConv2dGradients {
   Real* dweight;
   Real* dbias;
   const Real* so_far = nullptr;
+  Real* dskip = nullptr;
+  const Real* skip_so_far = nullptr;
 };
 
 namespace cpu {

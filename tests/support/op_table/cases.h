@@ -5,8 +5,8 @@
 
 namespace ink::test {
 
-// x (n, h, w, c_in), weight (c_out, kernel, kernel, c_in), then bias (c_out), image bias (n, c_out)
-// and residual, as shaped as the result, when asked for.
+// x (n, h, w, c_in - skip), weight (c_out, kernel, kernel, c_in), then bias (c_out), image bias
+// (n, c_out), residual, shaped as the result, and skip connection (n, h, w, skip), when asked for.
 struct ConvSizes {
   Index n, h, w, c_in, c_out;
   Index kernel = 3;
@@ -15,6 +15,7 @@ struct ConvSizes {
   bool bias = true;
   bool image_bias = false;
   bool residual = false;
+  Index skip = 0;
 
   Index out_h() const { return (h + 2 * padding - kernel) / stride + 1; }
   Index out_w() const { return (w + 2 * padding - kernel) / stride + 1; }
@@ -22,6 +23,8 @@ struct ConvSizes {
 };
 
 OpCase conv2d_case(const ConvSizes& sizes);
+// Moves the last channels of the first input of a case to a new, last input.
+void move_to_skip(OpCase& c, Index skip);
 
 // x (n, ..., channels), gamma and beta (channels).
 struct NormSizes {

@@ -14,6 +14,7 @@ struct ConvInputs {
     if (s.bias) bias = &inputs[next++];
     if (s.image_bias) image_bias = &inputs[next++];
     if (s.residual) residual = &inputs[next++];
+    if (s.skip > 0) skip = &inputs[next++];
   }
 
   const T* x;
@@ -21,6 +22,7 @@ struct ConvInputs {
   const T* bias = nullptr;
   const T* image_bias = nullptr;
   const T* residual = nullptr;
+  const T* skip = nullptr;
 };
 
 double one_pixel(const Array& x, const Array& weight, const ConvSizes& s, Index n, Index i, Index j,
@@ -65,11 +67,35 @@ OpCase::Op conv2d_op(Variable (*op)(const Variable&, const Variable&, const Conv
     return op(*in.x, *in.weight, {.stride = s.stride, .padding = s.padding},
               {.bias = or_none(in.bias),
                .image_bias = or_none(in.image_bias),
-               .residual = or_none(in.residual)});
+               .residual = or_none(in.residual),
+               .skip = or_none(in.skip)});
   };
 }
 
 }  // namespace
+
+void move_to_skip(OpCase& c, Index skip) {
+  if (skip == 0) return;
+  c.name += ", skip " + std::to_string(skip);
+  Shape left = c.inputs[0].shape, right = left;
+  left[3] -= skip;
+  right[3] = skip;
+  c.inputs[0].shape = left;
+  c.inputs.push_back(normal(right));
+  c.reference = [reference = c.reference](Arrays arrays) {
+    const Array x = arrays.front(), other = arrays.back();
+    arrays.pop_back();
+    Shape shape = x.shape;
+    shape[3] += other.size(3);
+    Array& whole = arrays.front() = Array(shape);
+    for (Index n = 0; n < shape[0]; ++n)
+      for (Index i = 0; i < shape[1]; ++i)
+        for (Index j = 0; j < shape[2]; ++j)
+          for (Index k = 0; k < shape[3]; ++k)
+            whole(n, i, j, k) = k < x.size(3) ? x(n, i, j, k) : other(n, i, j, k - x.size(3));
+    return reference(arrays);
+  };
+}
 
 OpCase conv2d_case(const ConvSizes& s) {
   const Shape x{s.n, s.h, s.w, s.c_in}, weight{s.c_out, s.kernel, s.kernel, s.c_in};
@@ -89,6 +115,7 @@ OpCase conv2d_case(const ConvSizes& s) {
   c.scale = Scale::largest;
   c.flops = 2 * static_cast<double>(s.y().count() * products);
   c.large = c.flops > 1e6;
+  move_to_skip(c, s.skip);
   return c;
 }
 
@@ -116,6 +143,7 @@ std::vector<OpCase> cases() {
       // Stride 2, even and odd sizes; a window that leaves the last row out.
       conv2d_case({2, 6, 8, 3, 5, 3, 2, 1, true, true, true}),
       conv2d_case({1, 7, 5, 5, 3, 3, 2, 1, false, false, false}),
+      conv2d_case({1, 7, 5, 5, 3, 3, 2, 1, false, true, false, 1}),
       conv2d_case({1, 6, 5, 4, 8, 3, 2, 0, true, false, false}),
       conv2d_case({1, 5, 6, 1, 3, 3, 2, 2, false, true, true}),
       conv2d_case({2, 1, 2, 33, 5, 3, 2, 1, true, false, true}),
@@ -123,6 +151,8 @@ std::vector<OpCase> cases() {
       conv2d_case({1, 9, 8, 2, 3, 3, 3, 1, true, true, true}),
       // 1x1.
       conv2d_case({2, 5, 7, 3, 17, 1, 1, 0, true, true, true}),
+      conv2d_case({2, 3, 4, 5, 7, 1, 1, 0, true, false, false, 2}),
+      conv2d_case({3, 7, 7, 48, 33, 1, 1, 0, true, true, true, 17}),
       conv2d_case({1, 31, 1, 33, 5, 1, 1, 0, false, false, true}),
       conv2d_case({1, 4, 8, 32, 32, 1, 1, 0, true, false, false}),
       conv2d_case({1, 3, 4, 5, 3, 1, 1, 1, true, false, true}),
@@ -134,6 +164,7 @@ std::vector<OpCase> cases() {
       conv2d_case({2, 5, 6, 16, 32, 3, 1, 1, true, true, true}),
       conv2d_case({7, 7, 8, 16, 16}),
       conv2d_case({2, 9, 4, 48, 16, 3, 1, 0, true, false, true}),
+      conv2d_case({2, 4, 5, 48, 16, 3, 1, 1, true, false, true, 32}),
       conv2d_case({1, 3, 2, 32, 48, 3, 1, 2, false, true, false}),
       // Large enough for all tiles and threads; both presets' widths, 28, 14 and 7 pixels.
       conv2d_case({3, 28, 28, 1, 16, 3, 1, 1, true, true, false}),

@@ -10,7 +10,9 @@ namespace {
 // The inputs of the norm, x, gamma and beta, then those of the convolution but for its image.
 OpCase norm_conv2d_case(const ConvSizes& s, Index groups, bool silu = true) {
   const NormSizes n{{s.n, s.h, s.w, s.c_in}, groups, silu};
-  const OpCase norm = group_norm_case(n), conv = conv2d_case(s);
+  ConvSizes whole = s;
+  whole.skip = 0;
+  const OpCase norm = group_norm_case(n), conv = conv2d_case(whole);
   OpCase c = conv;
   c.name = conv.name + ", groups " + std::to_string(groups) + (silu ? ", silu" : "");
   c.inputs = norm.inputs;
@@ -24,6 +26,7 @@ OpCase norm_conv2d_case(const ConvSizes& s, Index groups, bool silu = true) {
       terms.bias = optional(s.bias);
       terms.image_bias = optional(s.image_bias);
       terms.residual = optional(s.residual);
+      terms.skip = optional(s.skip > 0);
       return run(x[0], x[1], x[2], GroupNormOptions{.groups = groups, .silu = silu}, x[3],
                  Conv2dOptions{.stride = s.stride, .padding = s.padding}, terms);
     };
@@ -39,6 +42,7 @@ OpCase norm_conv2d_case(const ConvSizes& s, Index groups, bool silu = true) {
   c.conditioning = norm.conditioning;
   c.flops = norm.flops + conv.flops;
   c.large = c.flops > 1e6;
+  move_to_skip(c, s.skip);
   return c;
 }
 
@@ -53,6 +57,12 @@ std::vector<OpCase> cases() {
       norm_conv2d_case({7, 3, 2, 16, 16, 3, 1, 1, false, true, false}, 16),
       norm_conv2d_case({2, 5, 4, 32, 16, 3, 1, 0, true, false, true}, 1, false),
       norm_conv2d_case({33, 4, 4, 16, 16, 3, 1, 1, true, true, true}, 2),
+      // With skip connections, whose groups may lie in both images; direct and Winograd's.
+      norm_conv2d_case({2, 3, 4, 6, 5, 3, 2, 1, true, false, true, 2}, 3),
+      norm_conv2d_case({1, 5, 4, 9, 3, 3, 1, 1, true, true, false, 4}, 3, false),
+      norm_conv2d_case({2, 5, 6, 32, 16, 3, 1, 1, true, true, true, 16}, 8),
+      norm_conv2d_case({5, 9, 10, 48, 16, 3, 1, 1, false, false, false, 16}, 2, false),
+      norm_conv2d_case({18, 14, 14, 48, 16, 3, 1, 1, true, true, true, 32}, 16),
       // The weight's gradient too wide for Winograd's algorithm.
       norm_conv2d_case({2, 3, 3, 208, 176}, 16),
       norm_conv2d_case({18, 14, 14, 32, 16, 3, 1, 1, true, true, true}, 8),
