@@ -88,17 +88,6 @@ void copy_line(Real* dst, const Real* src, Index n, const Axis& axis) {
   }
 }
 
-// The rows of a square, contiguous in the source, become the columns, contiguous in the
-// destination.
-void transpose_square(Real* dst, const Real* src, Index dst_stride, Index src_stride) {
-  Vector row[kLanes];
-#pragma GCC unroll 16
-  for (int r = 0; r < kLanes; ++r) row[r] = load(src + r * src_stride);
-  transpose(row);
-#pragma GCC unroll 16
-  for (int r = 0; r < kLanes; ++r) store(dst + r * dst_stride, row[r]);
-}
-
 // `rows` elements across and `columns` along; in a transpose at most kLanes rows.
 void copy_patch(Real* dst, const Real* src, Index rows, Index columns, const Axis& across,
                 const Axis& along, bool transpose) {

@@ -34,8 +34,8 @@ Cut cut(const GemmSizes& s) {
                   kEnoughUnits = 16;
   const Index row_operations = 2 * kTileWidth * std::max<Index>(s.k, 1);
   Cut cut{};
-  cut.rows = std::max(kLeastRows, kUnitOperations / row_operations);
-  cut.row_blocks = divide_up(s.m, cut.rows);
+  cut.row_blocks = divide_up(s.m, std::max(kLeastRows, kUnitOperations / row_operations));
+  cut.rows = divide_up(s.m, std::max<Index>(cut.row_blocks, 1));
   cut.column_blocks = column_blocks(s.n);
   // Where the result alone gives too few units, a long k is shared out as well.
   const Index units = s.batch * cut.row_blocks * cut.column_blocks;

@@ -114,34 +114,31 @@ void spread(Real* column, const Rows& shape, const GroupNormSizes& sizes, const 
   }
 }
 
-// Neighbouring columns of a row, as they lie in one array.
-struct Run {
-  Index offset;  // in the image
-  Index column;  // the first
-  Index count;
+// The columns of an image that come from one array.
+struct Part {
+  Index first, width;
   bool of_skip;
-  Index at;  // in its array
 
   template <class T>
   T* in(const Joined<T>& image) const {
-    T* const array = of_skip ? image.skip : image.x;
-    return array == nullptr ? nullptr : array + at;
+    return of_skip ? image.skip : image.x;
   }
 };
 
-// Calls body(run) for rows first to last - 1; row `shape.rows` is the shorter one.
 template <class Body>
-void for_rows(const Rows& shape, Index first, Index last, const Body& body) {
-  const Index split = shape.split, rest = shape.width - split;
-  for (Index r = first; r < last; ++r) {
-    const Index offset = r * shape.width;
-    if (rest == 0) {
-      body(Run{offset, 0, r < shape.rows ? shape.width : shape.remainder, false, offset});
-    } else if (r < shape.rows) {
-      body(Run{offset, 0, split, false, r * split});
-      body(Run{offset + split, split, rest, true, r * rest});
-    }
-  }
+void for_each_part(const Rows& shape, const Body& body) {
+  for (const Part part :
+       {Part{0, shape.split, false}, Part{shape.split, shape.width - shape.split, true}})
+    if (part.width > 0) body(part);
+}
+
+// Calls body(offset in the image, offset in the part's array, columns) for rows first to last - 1;
+// row `shape.rows` is the shorter one.
+template <class Body>
+void for_rows(const Rows& shape, const Part& part, Index first, Index last, const Body& body) {
+  for (Index r = first; r < last; ++r)
+    body(r * shape.width + part.first, r * part.width,
+         r < shape.rows ? part.width : shape.remainder);
 }
 
 // Asks for the cache lines of x[0, count) ahead of their use.
@@ -153,13 +150,15 @@ void prefetch(const Real* x, Index count) {
 template <class F>
 void normalize(Real* y, const JoinedInput& x, const JoinedInput& next, const Real* mean,
                const Real* scale, const Real* shift, const Rows& shape, F f) {
-  for_rows(shape, 0, shape.rows + 1, [=](const Run& run) {
-    prefetch(run.in(next), run.count);
-    const Real *from = run.in(x), *m = mean + run.column, *a = scale + run.column,
-               *b = shift + run.column;
-    Real* to = y + run.offset;
+  for_each_part(shape, [&](const Part& part) {
+    const Real *m = mean + part.first, *a = scale + part.first, *b = shift + part.first;
+    for_rows(shape, part, 0, shape.rows + 1,
+             [=, from = part.in(x), ahead = part.in(next)](Index at, Index row, Index columns) {
+               prefetch(ahead + row, columns);
 #pragma omp simd
-    for (Index j = 0; j < run.count; ++j) to[j] = f((from[j] - m[j]) * a[j] + b[j]);
+               for (Index j = 0; j < columns; ++j)
+                 y[at + j] = f((from[row + j] - m[j]) * a[j] + b[j]);
+             });
   });
 }
 
@@ -236,14 +235,13 @@ struct Columns {
 // The gradient dz of z = gamma x_hat + beta (GN.6), added up by column in dz_sum and, times x_hat,
 // in dz_x_sum. With SiLU dz is kept in `dz`; without, it is dy.
 template <bool kSilu>
-void add_rows_backward(Real* dz, const Real* dy, const Real* x, const Columns& column,
-                       const Run& run) {
-  const Index first = run.column;
+void add_rows_backward(Real* dz, const Real* dy, const Real* x, const Columns& column, Index first,
+                       Index columns) {
   const Real *mean = column.mean + first, *rstd = column.rstd + first,
              *gamma = column.gamma + first, *beta = column.beta + first;
   Real *dz_sum = column.run_dz + first, *dz_x_sum = column.run_dz_x + first;
 #pragma omp simd
-  for (Index j = 0; j < run.count; ++j) {
+  for (Index j = 0; j < columns; ++j) {
     const Real x_hat = (x[j] - mean[j]) * rstd[j];
     Real d = dy[j];
     if constexpr (kSilu) {
@@ -263,8 +261,13 @@ void sum_columns(Real* dz, const Real* dy, const JoinedInput& x, const Columns& 
   std::fill(column.dz, column.dz + 2 * shape.width, Real(0));
   for (Index first = 0; first <= shape.rows; first += kRun) {
     std::fill(column.run_dz, column.run_dz + 2 * shape.width, Real(0));
-    for_rows(shape, first, std::min(first + kRun, shape.rows + 1), [&](const Run& run) {
-      add_rows_backward<kSilu>(dz + run.offset, dy + run.offset, run.in(x), column, run);
+    for_each_part(shape, [&](const Part& part) {
+      const Real* from = part.in(x);
+      for_rows(shape, part, first, std::min(first + kRun, shape.rows + 1),
+               [&](Index at, Index row, Index columns) {
+                 add_rows_backward<kSilu>(dz + at, dy + at, from + row, column, part.first,
+                                          columns);
+               });
     });
 #pragma omp simd
     for (Index j = 0; j < 2 * shape.width; ++j) column.dz[j] += column.run_dz[j];
@@ -299,21 +302,23 @@ void group_means(Real* out, const Real* sums, const Real* gamma, const GroupNorm
 // what the deviation of x multiplies in `rstd` and is added to in `beta`.
 void write_gradient(const Joined<Real>& dx, const JoinedInput& so_far, const Real* dz,
                     const JoinedInput& x, const Columns& column, const Rows& shape) {
-  for_rows(shape, 0, shape.rows + 1, [&](const Run& run) {
-    const Real *from = run.in(x), *before = run.in(so_far), *d = dz + run.offset;
-    Real* to = run.in(dx);
-    const Real *center = column.mean + run.column, *scale = column.gamma + run.column,
-               *shift = column.beta + run.column, *slope = column.rstd + run.column;
-    const auto value = [=](Index j) {
-      return scale[j] * d[j] - (shift[j] + slope[j] * (from[j] - center[j]));
-    };
-    if (before != nullptr) {
+  for_each_part(shape, [&](const Part& part) {
+    const Real *from = part.in(x), *before = part.in(so_far);
+    Real* to = part.in(dx);
+    const Real *center = column.mean + part.first, *scale = column.gamma + part.first,
+               *shift = column.beta + part.first, *slope = column.rstd + part.first;
+    for_rows(shape, part, 0, shape.rows + 1, [=](Index at, Index row, Index columns) {
+      const auto value = [=](Index j) {
+        return scale[j] * dz[at + j] - (shift[j] + slope[j] * (from[row + j] - center[j]));
+      };
+      if (before != nullptr) {
 #pragma omp simd
-      for (Index j = 0; j < run.count; ++j) to[j] = before[j] + value(j);
-    } else {
+        for (Index j = 0; j < columns; ++j) to[row + j] = before[row + j] + value(j);
+      } else {
 #pragma omp simd
-      for (Index j = 0; j < run.count; ++j) to[j] = value(j);
-    }
+        for (Index j = 0; j < columns; ++j) to[row + j] = value(j);
+      }
+    });
   });
 }
 

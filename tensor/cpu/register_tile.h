@@ -153,11 +153,19 @@ inline void pack_columns(Real* packed, const Real* b, Index b_inner, Index b_col
                          const ColumnBlock& block) {
   const Index width = block.width();
   b += block.first * b_column;
+  // Columns that are contiguous in k are transposed by squares, as far as these go.
+  const bool transposed = b_inner == 1 && b_column > 1;
+  const Index square_columns = transposed ? block.count / kLanes * kLanes : 0;
+  const Index square_rows = square_columns > 0 ? inner / kLanes * kLanes : 0;
+  for (Index k = 0; k < square_rows; k += kLanes)
+    for (Index j = 0; j < square_columns; j += kLanes)
+      transpose_square(packed + k * width + j, b + j * b_column + k, width, b_column);
   for (Index k = 0; k < inner; ++k, b += b_inner, packed += width) {
     if (b_column == 1)
       std::copy_n(b, block.count, packed);
     else
-      for (Index j = 0; j < block.count; ++j) packed[j] = b[j * b_column];
+      for (Index j = k < square_rows ? square_columns : 0; j < block.count; ++j)
+        packed[j] = b[j * b_column];
     std::fill(packed + block.count, packed + width, Real(0));
   }
 }

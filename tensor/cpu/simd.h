@@ -88,4 +88,15 @@ inline void transpose(Vector (&row)[kLanes]) {
   }
 }
 
+// The same from memory to memory: the rows of a square, contiguous in the source, become the
+// columns, contiguous in the destination.
+inline void transpose_square(Real* dst, const Real* src, Index dst_stride, Index src_stride) {
+  Vector row[kLanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r) row[r] = load(src + r * src_stride);
+  transpose(row);
+#pragma GCC unroll 16
+  for (int r = 0; r < kLanes; ++r) store(dst + r * dst_stride, row[r]);
+}
+
 }  // namespace ink::cpu
