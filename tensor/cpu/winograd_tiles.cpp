@@ -23,17 +23,38 @@ TileGrid::TileGrid(const DirectConv& conv)
   }
 }
 
+namespace {
+
+// kLanes channels of a window, whose pixels stand at pixel(i, j). (Not inlined: a loop over
+// channels around it would keep the addresses of all points, and spill them.)
+template <int Down, int Across, class Pixel>
+[[gnu::noinline]] void transform_pixels(Real* v, Index c_in, Pixel pixel) {
+  transform_rectangle<transform_input<Down>, transform_input<Across>>(
+      [&](int i, int j) { return load(pixel(i, j)); },
+      [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in, value); });
+}
+
+}  // namespace
+
 void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
-  const Index c_in = conv_.c_in;
-  const Real* image = x + tile / per_image_ * conv_.h * conv_.w * c_in;
+  const Index c_in = conv_.c_in, row = conv_.w * c_in;
+  const Real* image = x + tile / per_image_ * conv_.h * row;
   const Index* offset = pixels_.data() + tile % per_image_ * kPoints;
+  const Place at = place(tile);
+  if (at.is_whole() && offset[0] >= 0 && offset[kPoints - 1] >= 0) {  // all inside the image
+    for (Index c = 0; c < c_in; c += kLanes)
+      transform_pixels<kWindow, kWindow>(v + c, c_in,
+                                         [=, corner = image + offset[0] + c](int i, int j) {
+                                           return corner + i * row + j * c_in;
+                                         });
+    return;
+  }
   const Real* pixel[kPoints];
   for (int p = 0; p < kPoints; ++p) pixel[p] = offset[p] < 0 ? zeros_.data() : image + offset[p];
-  with_points(place(tile), [&](auto down, auto across) {
+  with_points(at, [&](auto down, auto across) {
     for (Index c = 0; c < c_in; c += kLanes)
-      transform_rectangle<transform_input<down>, transform_input<across>>(
-          [&](int i, int j) { return load(pixel[i * kWindow + j] + c); },
-          [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in + c, value); });
+      transform_pixels<down, across>(
+          v + c, c_in, [&pixel, c](int i, int j) { return pixel[i * kWindow + j] + c; });
   });
 }
 

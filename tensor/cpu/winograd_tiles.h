@@ -34,6 +34,7 @@ class TileGrid {
   struct Place {
     Index image, top, left, rows, columns;
 
+    bool is_whole() const { return rows == kTile && columns == kTile; }
     // Whether it has fewer results along a side than kLeastPoints give.
     bool is_line() const { return rows == 1 || columns == 1; }
   };
