@@ -19,8 +19,10 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
         "got {}",
         x.shape(), terms.skip.shape());
   const Index c_in = x.size(3) + skip_channels(terms);
+  const std::string joined =
+      terms.skip.defined() ? fmt::format(" and a skip connection {}", terms.skip.shape()) : "";
   check(c_in == weight.size(3), "conv2d",
-        "x (N,H,W,C) = {} but the weight (O,KH,KW,C) = {} expects C = {}", x.shape(),
+        "x (N,H,W,C) = {}{} but the weight (O,KH,KW,C) = {} expects C = {}", x.shape(), joined,
         weight.shape(), weight.size(3));
   check(options.stride >= 1 && options.padding >= 0, "conv2d",
         "expected stride >= 1 and padding >= 0, got {} and {}", options.stride, options.padding);

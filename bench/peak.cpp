@@ -14,6 +14,9 @@
 namespace ink::bench {
 namespace {
 
+// Of a few milliseconds each: for a moment a new thread may share the core of another.
+constexpr int kRuns = 50;
+
 // 16 independent chains of fused multiply-adds keep two units of four cycles' latency busy.
 Real multiply_add_chains(Index rounds, Real factor) {
   constexpr int kChains = 16;
@@ -50,9 +53,9 @@ float bf16_chains(Index rounds) {
 }  // namespace
 
 double fma_peak() {
-  constexpr Index kRounds = 2'000'000;
+  constexpr Index kRounds = 500'000;
   volatile Real sink = 0;
-  const double seconds = best_of(5, [&] {
+  const double seconds = best_of(kRuns, [&] {
     Real total = 0;
 #pragma omp parallel reduction(+ : total)
     total += multiply_add_chains(kRounds, Real(0.999));
@@ -64,9 +67,9 @@ double fma_peak() {
 
 std::optional<double> bf16_peak() {
 #ifdef __AVX512BF16__
-  constexpr Index kRounds = 2'000'000;
+  constexpr Index kRounds = 500'000;
   volatile float sink = 0;
-  const double seconds = best_of(5, [&] {
+  const double seconds = best_of(kRuns, [&] {
     float total = 0;
 #pragma omp parallel reduction(+ : total)
     total += bf16_chains(kRounds);

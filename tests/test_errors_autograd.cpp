@@ -108,6 +108,14 @@ TEST_CASE("errors: conv2d") {
   CHECK_THROWS_WITH_AS(conv2d(x, weight, same, {.residual = wrong}),
                        "[conv2d] expected the residual to have the shape (8,28,28,32), got (8,3)",
                        Error);
+  CHECK_THROWS_WITH_AS(conv2d(x, weight, same, {.skip = wrong}),
+                       "[conv2d] expected the skip connection to have the shape of x (N,H,W,C) = "
+                       "(8,28,28,3) but for C, got (8,3)",
+                       Error);
+  CHECK_THROWS_WITH_AS(conv2d(x, weight, same, {.skip = x}),
+                       "[conv2d] x (N,H,W,C) = (8,28,28,3) and a skip connection (8,28,28,3) but "
+                       "the weight (O,KH,KW,C) = (32,3,3,3) expects C = 3",
+                       Error);
   // The definition refuses the same.
   CHECK_THROWS_AS(composed::conv2d(x, Variable(zeros({32, 3, 3, 4}))), Error);
 }

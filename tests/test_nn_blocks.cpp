@@ -103,6 +103,14 @@ TEST_CASE("torch: residual block of one width, wider and narrower") {
     check_against_torch(reference, parameters,
                         [&](const Variable& x) { return block(x, silu(embedding)); });
     check_close(embedding.gradient(), reference.stored("dtemb"), kAgainstTorch, "d temb");
+    // The same where the last channels come as a skip connection.
+    Parameters again;
+    const nn::ResnetBlock joins(Scope(again), weight[1], weight[0], 10,
+                                whole(reference.number("groups")));
+    check_against_torch(reference, again, [&](const Variable& x) {
+      const std::vector<Variable> part = split(x, {x.size(3) - 2, 2}, 3);
+      return joins(part[0], silu(embedding.detach()), part[1]);
+    });
   }
 }
 

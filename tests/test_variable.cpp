@@ -139,8 +139,8 @@ TEST_CASE("backward: one upstream gradient that goes two ways stays as it was") 
 TEST_CASE("backward: an op that adds to the gradient of its first input") {
   std::vector<double> seen;  // what the input had so far, -1 for nothing
   const auto twice = [&](const Variable& x) {
-    return record("twice", x.value() * 2, {x}, [&](const Tensor& dy, const Tensors& before) {
-      const Tensor& so_far = before[0];
+    return record("twice", x.value() * 2, {x}, [&](const Tensor& dy, const Tensors& first) {
+      const Tensor& so_far = first[0];
       seen.push_back(so_far.defined() ? so_far.item() : -1);
       Tensor sum = sum_place(so_far, dy.shape(), dy.device());
       sum.copy_(so_far.defined() ? so_far + dy * 2 : dy * 2);
@@ -170,6 +170,28 @@ TEST_CASE("backward: an op that adds to the gradient of its first input") {
     CHECK(gradient(x) == Values{29});
   }
   CHECK(seen == std::vector<double>{10, -1, -1, 1});
+}
+
+TEST_CASE("backward: an op that adds to the gradients of two inputs") {
+  const Variable x = leaf({1});
+  const Variable a = x * 1, b = x * 1, c = x * 1;
+  std::vector<double> seen;
+  const Variable y = record(
+      "sum", a.value() + b.value() + c.value(), {a, b, c},
+      [&](const Tensor& dy, const Tensors& so_far) {
+        REQUIRE(so_far.size() == 2);
+        Tensors sums;
+        for (const Tensor& before : so_far) {
+          seen.push_back(before.defined() ? before.item() : -1);
+          sums.push_back(before.defined() ? before + dy : dy.clone());
+        }
+        sums.push_back(dy);
+        return sums;
+      },
+      2);
+  (y + b * 10 + c * 100).backward();
+  CHECK(gradient(x) == Values{113});
+  CHECK(seen == std::vector<double>{-1, 10});
 }
 
 TEST_CASE("backward: passes accumulate until the gradient is zeroed") {

@@ -194,10 +194,10 @@ void group_norm_forward(Real* y, Real* mean, Real* rstd, const JoinedInput& x, c
     const JoinedInput image_x = x.from_image(i, sizes),
                       next = x.from_image(std::min(i + 1, sizes.n - 1), sizes);
     Real *image_mean = mean + i * sizes.groups, *image_rstd = rstd + i * sizes.groups;
-    column_moments(column_mean, column_m2, image_x.x, shape.split, shape);
-    if (x.skip_channels > 0)
-      column_moments(column_mean + shape.split, column_m2 + shape.split, image_x.skip,
-                     x.skip_channels, shape);
+    for_each_part(shape, [&](const Part& part) {
+      column_moments(column_mean + part.first, column_m2 + part.first, part.in(image_x), part.width,
+                     shape);
+    });
     group_moments(image_mean, image_rstd, column_mean, column_m2, shape, sizes);
     apply_to_image(y + i * image, image_x, next, image_mean, image_rstd, gamma, beta, shape, sizes);
   });
