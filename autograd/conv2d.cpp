@@ -50,8 +50,6 @@ Conv2dSizes conv2d_sizes(const Variable& x, const Variable& weight, const Conv2d
   return sizes;
 }
 
-bool reads_skip(Device device) { return device == Device::cpu; }
-
 namespace {
 
 // The channels of the image that stand in one tensor, and the weights that they meet.

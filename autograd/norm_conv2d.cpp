@@ -6,6 +6,8 @@
 
 namespace ink {
 
+bool reads_skip(Device device) { return holds<cpu::kReadsSkip, cuda::kReadsSkip>(device); }
+
 Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& beta,
                      const GroupNormOptions& norm, const Variable& weight,
                      const Conv2dOptions& options, const Conv2dTerms& terms) {

@@ -21,4 +21,10 @@ void on(Device device, const Args&... args) {
   Cpu(args...);
 }
 
+// What is true of the device's kernels.
+template <bool Cpu, bool Cuda>
+constexpr bool holds(Device device) {
+  return device == Device::cuda ? Cuda : Cpu;
+}
+
 }  // namespace ink

@@ -47,7 +47,8 @@ TEST_CASE("conv2d: adds the bias of its images and a residual") {
   const Tensor x = random.normal({2, 4, 5, 2}), of_image = random.normal({2, 3}),
                residual = random.normal({2, 4, 5, 3});
   const Tensor expected = layer(x).value() + of_image.reshape({2, 1, 1, 3}) + residual;
-  check_close(layer(x, {.image_bias = of_image, .residual = residual}).value(), expected, 8 * kEpsilonOfReal);
+  check_close(layer(x, {.image_bias = of_image, .residual = residual}).value(), expected,
+              8 * kEpsilonOfReal);
 }
 
 TEST_CASE("group_norm: normalises groups, and then_silu is its silu") {

@@ -16,7 +16,7 @@ struct NormConv2dSizes {
 };
 
 // x (n, h, w, c_in - skip_channels), gamma and beta (c_in), weight (c_out, kernel_h, kernel_w,
-// c_in), skip (n, h, w, skip_channels): a skip connection, read where it is. (CPU only)
+// c_in), skip (n, h, w, skip_channels): a skip connection, where kReadsSkip.
 struct NormConv2dInputs {
   const Real* x;
   const Real* gamma;
@@ -39,6 +39,7 @@ struct NormConv2dGradients {
 };
 
 namespace cpu {
+inline constexpr bool kReadsSkip = true;
 // y = conv2d(group_norm(x)) + epilogue; mean and rstd (n, groups) are kept for the backward
 // pass.
 void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs& in,
@@ -48,6 +49,7 @@ void norm_conv2d_backward(const NormConv2dGradients& gradients, const Real* dy,
                           const NormConv2dSizes& sizes);
 }  // namespace cpu
 namespace cuda {
+inline constexpr bool kReadsSkip = false;
 void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs& in,
                          const Conv2dEpilogue& epilogue, const NormConv2dSizes& sizes);
 void norm_conv2d_backward(const NormConv2dGradients& gradients, const Real* dy,
