@@ -77,10 +77,7 @@ void for_positions(const Walk& walk, Index first, Index last, const Body& body) 
 // n elements along one axis.
 void copy_line(Real* dst, const Real* src, Index n, const Axis& axis) {
   if (axis.dst == 1 && axis.src == 1) {
-    // Most lines are short: a call to memmove would take longer than the vectors themselves.
-    Index i = 0;
-    for (; i + kLanes <= n; i += kLanes) store(dst + i, load(src + i));
-    for (; i < n; ++i) dst[i] = src[i];
+    copy_contiguous(dst, src, n);
   } else if (axis.dst == 1 && axis.src == 0) {
     std::fill(dst, dst + n, *src);
   } else {

@@ -26,6 +26,12 @@ Conv2dEpilogue from_image(const Conv2dEpilogue& epilogue, Index image, const Dir
 JoinedInput joined(const NormConv2dInputs& in, const NormConv2dSizes& sizes) {
   return {in.x, in.skip, sizes.skip_channels};
 }
+Joined<Real> joined_dx(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
+  return {to.dx, to.dskip, sizes.skip_channels};
+}
+JoinedInput joined_so_far(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
+  return {to.so_far, to.skip_so_far, sizes.skip_channels};
+}
 
 GroupNormSizes of_images(const GroupNormSizes& sizes, Index n) {
   GroupNormSizes block = sizes;
@@ -66,13 +72,6 @@ void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs
 }
 
 namespace {
-
-Joined<Real> joined_dx(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
-  return {to.dx, to.dskip, sizes.skip_channels};
-}
-JoinedInput joined_so_far(const NormConv2dGradients& to, const NormConv2dSizes& sizes) {
-  return {to.so_far, to.skip_so_far, sizes.skip_channels};
-}
 
 // Without Winograd's algorithm: the two gradients one after the other.
 void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormConv2dInputs& in,

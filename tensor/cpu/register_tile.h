@@ -161,12 +161,12 @@ inline void pack_columns(Real* packed, const Real* b, Index b_inner, Index b_col
     for (Index j = 0; j < square_columns; j += kLanes)
       transpose_square(packed + k * width + j, b + j * b_column + k, width, b_column);
   for (Index k = 0; k < inner; ++k, b += b_inner, packed += width) {
-    // Rows are short: a call to memmove would take longer than the vectors themselves.
-    Index j = k < square_rows ? square_columns : 0;
     if (b_column == 1)
-      for (; j + kLanes <= block.count; j += kLanes) store(packed + j, load(b + j));
-    for (; j < block.count; ++j) packed[j] = b[j * b_column];
-    for (; j < width; ++j) packed[j] = 0;
+      copy_contiguous(packed, b, block.count);
+    else
+      for (Index j = k < square_rows ? square_columns : 0; j < block.count; ++j)
+        packed[j] = b[j * b_column];
+    for (Index j = block.count; j < width; ++j) packed[j] = 0;
   }
 }
 

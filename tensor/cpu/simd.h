@@ -88,7 +88,15 @@ inline void transpose(Vector (&row)[kLanes]) {
   }
 }
 
-// The same from memory to memory: the rows of a square, contiguous in the source, become the
+// Copies a line: most are short, and a call to memmove would take longer than the vectors
+// themselves.
+inline void copy_contiguous(Real* dst, const Real* src, Index n) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(dst + i, load(src + i));
+  for (; i < n; ++i) dst[i] = src[i];
+}
+
+// The transpose from memory to memory: the rows of a square, contiguous in the source, become the
 // columns, contiguous in the destination.
 inline void transpose_square(Real* dst, const Real* src, Index dst_stride, Index src_stride) {
   Vector row[kLanes];
