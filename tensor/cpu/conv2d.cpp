@@ -1,6 +1,7 @@
 #include "tensor/kernels/conv2d.h"
 
 #include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_narrow.h"
 #include "tensor/cpu/conv2d_weight.h"
 #include "tensor/cpu/conv2d_winograd.h"
 #include "tensor/kernels/gemm.h"
@@ -14,7 +15,10 @@ bool is_matrix_product(const Conv2dSizes& sizes) {
 }
 
 void convolve(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map) {
-  (suits_winograd(map.conv) ? convolve_winograd : convolve_direct)(y, x, epilogue, map);
+  if (suits_winograd(map.conv))
+    convolve_winograd(y, x, epilogue, map);
+  else
+    convolve_direct(y, x, epilogue, map);
 }
 
 }  // namespace
@@ -24,6 +28,8 @@ void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpil
   if (is_matrix_product(s) && epilogue.image_bias == nullptr)
     gemm(y, x, weight, {epilogue.bias, epilogue.residual},
          {.m = s.n * s.h * s.w, .n = s.c_out, .k = s.c_in, .transpose_b = true});
+  else if (is_narrow(s))
+    conv2d_narrow_forward(y, x, weight, epilogue, s);
   else
     convolve(y, x, epilogue, forward_map(weight, s));
 }
@@ -47,6 +53,8 @@ void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Rea
   const DirectConv conv = forward_map(nullptr, s).conv;
   if (suits_winograd_weight(conv))
     conv2d_winograd_weight(dweight, dbias, x, dy, conv);
+  else if (is_narrow(s))
+    conv2d_narrow_weight(dweight, dbias, x, dy, s);
   else
     conv2d_direct_weight(dweight, dbias, x, dy, s);
 }

@@ -159,6 +159,10 @@ std::vector<OpCase> cases() {
       // Kernels of other sizes.
       conv2d_case({1, 6, 5, 3, 2, 2, 1, 0, true, false, true}),
       conv2d_case({1, 7, 8, 2, 3, 5, 1, 2, true, false, false}),
+      // To few channels.
+      conv2d_case({2, 6, 5, 33, 3, 3, 1, 0, true, true, true}),
+      conv2d_case({1, 5, 7, 16, 1, 5, 1, 4, true, false, true}),
+      conv2d_case({2, 4, 5, 24, 1, 3, 1, 1, true, false, false, 8}),
       // Winograd's: one pixel, tiles that stick out, more tiles than a group, other paddings.
       conv2d_case({1, 1, 1, 16, 16, 3, 1, 1, true, false, false}),
       conv2d_case({2, 5, 6, 16, 32, 3, 1, 1, true, true, true}),
