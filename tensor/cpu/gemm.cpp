@@ -87,24 +87,38 @@ void multiply_unit(const Unit& unit, Index rows) {
                      : multiply_unit<Vectors, true>(unit, rows);
 }
 
-// Lays B out as (matrix, chunk, block of columns, inner, width of the block).
+// One block of columns of B over one chunk of k.
+struct RightBlock {
+  Index matrix, k, inner;
+  ColumnBlock columns;
+
+  void pack(Real* to, const Real* b, const GemmSizes& s) const {
+    const MatrixView view = right_operand(b + matrix * s.stride_b, s);
+    pack_columns(to, view.data + k * view.row, view.row, view.column, inner, columns);
+  }
+  // Its place among all of them: (matrix, chunk, block of columns, inner, width of the block).
+  Index place(const GemmSizes& s) const {
+    return (matrix * s.k + k) * padded_columns(s.n) + columns.first * inner;
+  }
+};
+
+// All of B.
 void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s, const Cut& cut) {
   const Index blocks = cut.chunks * cut.column_blocks;
   const Index grain = std::max<Index>(1, 16'384 / std::max<Index>(1, cut.inner * kTileWidth));
   parallel_blocks(matrices * blocks, grain, [&](Index first, Index last) {
     for (Index unit = first; unit < last; ++unit) {
-      const Index matrix = unit / blocks, k = unit / cut.column_blocks % cut.chunks * cut.inner;
-      const ColumnBlock block = column_block(s.n, unit % cut.column_blocks);
-      const Index inner = std::min(cut.inner, s.k - k);
-      const MatrixView view = right_operand(b + matrix * s.stride_b, s);
-      Real* to = packed + (matrix * s.k + k) * padded_columns(s.n) + block.first * inner;
-      pack_columns(to, view.data + k * view.row, view.row, view.column, inner, block);
+      const Index k = unit / cut.column_blocks % cut.chunks * cut.inner;
+      const RightBlock block{unit / blocks, k, std::min(cut.inner, s.k - k),
+                             column_block(s.n, unit % cut.column_blocks)};
+      block.pack(packed + block.place(s), b, s);
     }
   });
 }
 
-// All products of one chunk of k each, stored at `result`.
-void multiply(const Result& result, const Real* a, const Real* packed, Index matrices,
+// All products of one chunk of k each, stored at `result`. Without B packed beforehand each unit
+// packs its block for itself.
+void multiply(const Result& result, const Real* a, const Real* b, const Real* packed,
               const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
   // Small units are taken several at a time, for a thread costs a few microseconds to wake.
   const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * cut.inner;
@@ -119,11 +133,12 @@ void multiply(const Result& result, const Real* a, const Real* packed, Index mat
       const Index at =
           matrix * result.matrix + chunk * result.chunk + row * result.row + block.first;
       const MatrixView left = left_operand(a + matrix * s.stride_a, s);
-      const Real* b =
-          packed + (matrix % matrices * s.k + k) * padded_columns(s.n) + block.first * inner;
+      const RightBlock right{s.stride_b == 0 ? 0 : matrix, k, inner, block};
+      const Scratch<Real> own(packed == nullptr ? inner * block.width() : 0);
+      if (packed == nullptr) right.pack(own.data(), b, s);
       const Index count = cut.chunks > 1 ? block.width() : block.count;
       const Unit unit{{left.data + row * left.row + k * left.column, left.row, left.column},
-                      b,
+                      packed == nullptr ? own.data() : packed + right.place(s),
                       inner,
                       block.vectors,
                       {result.data + at, result.row, count, shifted(epilogue.bias, block.first),
@@ -159,16 +174,20 @@ void add_chunks(Real* c, const Result& partial, const GemmEpilogue& epilogue, co
 void gemm(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue, const GemmSizes& s) {
   const Cut plan = cut(s);
   const Index matrices = s.stride_b == 0 ? 1 : s.batch;
-  const Scratch<Real> packed(matrices * s.k * padded_columns(s.n));
-  pack_right(packed.data(), b, matrices, s, plan);
+  // What one thread packs, another fetches from its cache: it pays for many rows or a long k only.
+  constexpr Index kFewBlocks = 4;
+  const bool pack = plan.row_blocks > kFewBlocks || plan.chunks > 1;
+  const Scratch<Real> all(pack ? matrices * s.k * padded_columns(s.n) : 0);
+  if (pack) pack_right(all.data(), b, matrices, s, plan);
+  const Real* packed = pack ? all.data() : nullptr;
   if (plan.chunks == 1) {
-    multiply({c, s.n, s.stride_c, 0}, a, packed.data(), matrices, epilogue, s, plan);
+    multiply({c, s.n, s.stride_c, 0}, a, b, packed, epilogue, s, plan);
     return;
   }
   const Index row = padded_columns(s.n), chunk = s.m * row;
   const Scratch<Real> sums(s.batch * plan.chunks * chunk);
   const Result partial{sums.data(), row, plan.chunks * chunk, chunk};
-  multiply(partial, a, packed.data(), matrices, {}, s, plan);
+  multiply(partial, a, b, packed, {}, s, plan);
   add_chunks(c, partial, epilogue, s, plan);
 }
 
