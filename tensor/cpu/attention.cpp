@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 
 #include "tensor/cpu/parallel.h"
@@ -179,19 +180,34 @@ void multiply_transposed(Real* score, const Real* rows, const Real* transposed, 
                   head.dim);
 }
 
+// Asks for the rows of a head. (Always inlined: GCC would take the function for one without
+// effect.)
+[[gnu::always_inline]] inline void prefetch_rows(const Real* rows, Index count, const Head& head) {
+  for (Index r = 0; r < count; ++r)
+    for (Index d = 0; d < head.dim; d += kCacheLine)
+      __builtin_prefetch(rows + r * head.stride + d, 0, 2);
+}
+
 // Calls body(head, first element of the head among the queries, among the keys, its number) for
-// every head of every image.
+// every head of every image, whose successor is fetched meanwhile: its short rows lie too far apart
+// for the hardware to foresee.
 template <class Body>
-void for_heads(const AttentionSizes& sizes, const Body& body) {
-  const Index stride = sizes.heads * sizes.head_dim;
+void for_heads(const AttentionSizes& sizes, std::initializer_list<const Real*> of_queries,
+               std::initializer_list<const Real*> of_keys, const Body& body) {
+  const Index stride = sizes.heads * sizes.head_dim, all = sizes.batch * sizes.heads;
   const Head head = {
       sizes.queries, sizes.keys, sizes.head_dim, stride, padded_columns(sizes.head_dim),
       sizes.scale};
-  parallel_blocks(sizes.batch * sizes.heads, 1, [&](Index number, Index) {
-    const Index image = number / sizes.heads;
-    const Index column = number % sizes.heads * sizes.head_dim;
-    body(head, image * sizes.queries * stride + column, image * sizes.keys * stride + column,
-         number);
+  const auto first_element = [&](Index number, Index rows) {
+    return number / sizes.heads * rows * stride + number % sizes.heads * sizes.head_dim;
+  };
+  parallel_blocks(all, 1, [&](Index number, Index) {
+    const Index next = std::min(number + 1, all - 1);
+    const Index next_query = first_element(next, sizes.queries),
+                next_key = first_element(next, sizes.keys);
+    for (const Real* array : of_queries) prefetch_rows(array + next_query, sizes.queries, head);
+    for (const Real* array : of_keys) prefetch_rows(array + next_key, sizes.keys, head);
+    body(head, first_element(number, sizes.queries), first_element(number, sizes.keys), number);
   });
 }
 
@@ -268,7 +284,7 @@ void forward_block(Real* o, Real* logsumexp, const Real* q, const Real* k, const
 
 void attention_forward(Real* o, Real* logsumexp, const Real* q, const Real* k, const Real* v,
                        const AttentionSizes& sizes) {
-  for_heads(sizes, [&](const Head& head, Index at_query, Index at_key, Index number) {
+  for_heads(sizes, {q}, {k, v}, [&](const Head& head, Index at_query, Index at_key, Index number) {
     const InputRows v_rows(v + at_key, head.keys, head);
     for (Index first = 0; first < head.queries; first += kBlock) {
       const Index offset = at_query + first * head.stride;
@@ -349,24 +365,26 @@ void backward_block(const BackwardHead& operands, const QueryBlock& block, Index
 void attention_backward(Real* dq, Real* dk, Real* dv, const Real* d_out, const Real* q,
                         const Real* k, const Real* v, const Real* o, const Real* logsumexp,
                         const AttentionSizes& sizes) {
-  for_heads(sizes, [&](const Head& head, Index at_query, Index at_key, Index number) {
-    const BackwardHead operands = {k + at_key,
-                                   v + at_key,
-                                   {q + at_query, head.queries, head},
-                                   {d_out + at_query, head.queries, head},
-                                   {k + at_key, head.keys, head},
-                                   {dq + at_query, head.queries, head},
-                                   {dk + at_key, head.keys, head},
-                                   {dv + at_key, head.keys, head}};
-    for (Index query = 0; query < head.queries; query += kBlock) {
-      const Index at = at_query + query * head.stride;
-      const QueryBlock block(q + at, d_out + at, o + at, logsumexp + number * head.queries + query,
-                             std::min(kBlock, head.queries - query), head);
-      for (Index key = 0; key < head.keys; key += kBlock) {
-        backward_block(operands, block, query, key, head);
-      }
-    }
-  });
+  for_heads(sizes, {q, d_out, o}, {k, v},
+            [&](const Head& head, Index at_query, Index at_key, Index number) {
+              const BackwardHead operands = {k + at_key,
+                                             v + at_key,
+                                             {q + at_query, head.queries, head},
+                                             {d_out + at_query, head.queries, head},
+                                             {k + at_key, head.keys, head},
+                                             {dq + at_query, head.queries, head},
+                                             {dk + at_key, head.keys, head},
+                                             {dv + at_key, head.keys, head}};
+              for (Index query = 0; query < head.queries; query += kBlock) {
+                const Index at = at_query + query * head.stride;
+                const QueryBlock block(q + at, d_out + at, o + at,
+                                       logsumexp + number * head.queries + query,
+                                       std::min(kBlock, head.queries - query), head);
+                for (Index key = 0; key < head.keys; key += kBlock) {
+                  backward_block(operands, block, query, key, head);
+                }
+              }
+            });
 }
 
 }  // namespace ink::cpu
