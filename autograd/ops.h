@@ -120,6 +120,10 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v, Inde
 
 // x (n, h, w, c) -> (n, h factor, w factor, c), each pixel repeated. (CONV.5)
 Variable upsample_nearest(const Variable& x, Index factor = 2);
+// x (n, h, w, c_in), weight (c_out, 3, 3, c_in), bias (c_out) or undefined -> (n, 2 h, 2 w, c_out):
+// conv2d(upsample_nearest(x), weight, {.padding = 1}, {.bias = bias}) in one op, which keeps the
+// small image alone. (CONV.5) (CONV.1)
+Variable upsample_conv2d(const Variable& x, const Variable& weight, const Variable& bias = {});
 // table (rows, width), index (count) of whole numbers -> (count, width). (EMB.3)
 Variable embedding(const Variable& table, const Tensor& index);
 // x * mask / (1 - p), where mask (x's shape) is 0 with probability p and 1 otherwise; `uniform` on
@@ -145,6 +149,7 @@ Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& b
                      const Conv2dOptions& options = {}, const Conv2dTerms& terms = {});
 Variable attention(const Variable& q, const Variable& k, const Variable& v, Index heads);
 Variable upsample_nearest(const Variable& x, Index factor = 2);
+Variable upsample_conv2d(const Variable& x, const Variable& weight, const Variable& bias = {});
 Variable mse(const Variable& a, const Variable& b);
 }  // namespace composed
 

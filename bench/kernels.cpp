@@ -8,6 +8,7 @@
 #include "bench/onednn.h"
 #include "bench/timer.h"
 #include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_narrow.h"
 #include "tensor/cpu/conv2d_weight.h"
 #include "tensor/cpu/conv2d_winograd.h"
 #include "tensor/kernels/attention.h"
@@ -18,7 +19,7 @@
 #include "tensor/kernels/optimizer.h"
 #include "tensor/kernels/reduce.h"
 #include "tensor/kernels/softmax.h"
-#include "tensor/kernels/upsample.h"
+#include "tensor/kernels/upsample_conv2d.h"
 #include "tensor/random.h"
 
 namespace ink::bench {
@@ -80,8 +81,8 @@ void bench_conv2d(const Conv2dCase& c, const Yardsticks& limit) {
     print_rate(name + ": oneDNN's dx", flops / theirs->data, limit);
     print_rate(name + ": oneDNN's dw, db", flops / theirs->weight, limit);
   }
-  if (!cpu::suits_winograd(forward.conv)) return;
-  // What Winograd's algorithm is up against.
+  if (!cpu::suits_winograd(forward.conv) && !cpu::is_narrow(sizes)) return;
+  // What Winograd's algorithm, or the one for few channels, is up against.
   print_products(name + ": direct forward", flops, limit,
                  [&] { cpu::convolve_direct(y.mutable_data(), x.data(), {}, forward); });
   print_products(name + ": direct dx", flops, limit, [&] {
@@ -90,6 +91,41 @@ void bench_conv2d(const Conv2dCase& c, const Yardsticks& limit) {
   });
   print_products(name + ": direct dw, db", flops, limit, [&] {
     cpu::conv2d_direct_weight(dw.mutable_data(), db.mutable_data(), x.data(), dy.data(), sizes);
+  });
+}
+
+// The two in turn, and as one. Both are counted as the convolution of the large image.
+void bench_upsample_conv2d(Index channels, Index size, const Yardsticks& limit) {
+  const UpsampleConv2dSizes sizes{kImages, size, size, channels, channels};
+  const Conv2dSizes conv = sizes.convolution();
+  const UpsampleSizes up = sizes.upsampling();
+  const Tensor x = random_tensor({kImages, size, size, channels}),
+               w = random_tensor({channels, 3, 3, channels}),
+               dy = random_tensor({kImages, conv.h, conv.w, channels});
+  Tensor y(dy.shape()), image(dy.shape()), dx(x.shape()), dw(w.shape()), db({channels});
+  const double flops = 18.0 * static_cast<double>(y.count() * channels);
+  const std::string name = fmt::format("upsampled conv2d {0}->{0} at {1}x{1}", channels, size);
+  print_products(name + ": in turn", flops, limit, [&] {
+    cpu::upsample_forward(image.mutable_data(), x.data(), up);
+    cpu::conv2d_forward(y.mutable_data(), image.data(), w.data(), {}, conv);
+  });
+  print_products(name + ": as one", flops, limit, [&] {
+    cpu::upsample_conv2d_forward(y.mutable_data(), x.data(), w.data(), nullptr, sizes);
+  });
+  print_products(name + ": dx in turn", flops, limit, [&] {
+    cpu::conv2d_backward_data(image.mutable_data(), dy.data(), w.data(), conv);
+    cpu::upsample_backward(dx.mutable_data(), image.data(), up);
+  });
+  print_products(name + ": dx as one", flops, limit, [&] {
+    cpu::upsample_conv2d_backward_data(dx.mutable_data(), dy.data(), w.data(), sizes);
+  });
+  print_products(name + ": dw in turn", flops, limit, [&] {
+    cpu::conv2d_backward_weight(dw.mutable_data(), db.mutable_data(), image.data(), dy.data(),
+                                conv);
+  });
+  print_products(name + ": dw as one", flops, limit, [&] {
+    cpu::upsample_conv2d_backward_weight(dw.mutable_data(), db.mutable_data(), x.data(), dy.data(),
+                                         sizes);
   });
 }
 
@@ -191,6 +227,8 @@ void bench_kernels(double peak_flops, double bandwidth) {
                               {64, 64, 7, 3, 1},   {1, 32, 28, 3, 1},  {32, 1, 28, 3, 1},
                               {32, 32, 28, 3, 2},  {64, 32, 28, 1, 1}};
   for (const Conv2dCase& c : cases) bench_conv2d(c, limit);
+  bench_upsample_conv2d(64, 14, limit);
+  bench_upsample_conv2d(128, 7, limit);
   const Index rows = kImages * 49;
   bench_gemm("NT", {.m = rows, .n = 128, .k = 128, .transpose_b = true}, limit);
   bench_gemm("NN", {.m = rows, .n = 128, .k = 128}, limit);

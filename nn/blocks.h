@@ -47,7 +47,9 @@ struct Downsample {
 // Doubles the image: nearest neighbour, then a 3x3 convolution.
 struct Upsample {
   Upsample(const Scope& scope, Index channels) : conv(scope / "conv", channels, channels, 3) {}
-  Variable operator()(const Variable& x) const { return conv(upsample_nearest(x)); }
+  Variable operator()(const Variable& x) const {
+    return upsample_conv2d(x, conv.weight, conv.bias);
+  }
 
   Conv2d conv;
 };

@@ -25,7 +25,7 @@ std::vector<const Node*> nodes_in_order(const Variable& output) {
 double forward_flops(const Node& node) {
   const std::string op = node.op;
   const auto count = [](const Shape& shape) { return static_cast<double>(shape.count()); };
-  if (op == "conv2d" || op == "linear" || op == "norm_conv2d") {
+  if (op == "conv2d" || op == "linear" || op == "norm_conv2d" || op == "upsample_conv2d") {
     const Shape& weight = node.inputs[op == "norm_conv2d" ? 4 : 1]->shape;
     return 2 * count(node.shape) * count(weight) / static_cast<double>(weight[0]);
   }

@@ -11,7 +11,7 @@
 #include "tensor/kernels/elementwise.h"
 #include "tensor/kernels/gather.h"
 #include "tensor/kernels/optimizer.h"
-#include "tensor/kernels/upsample.h"
+#include "tensor/kernels/upsample_conv2d.h"
 #include "tests/support/cuda.h"
 #include "tests/support/cuda_checks.h"
 
@@ -270,6 +270,31 @@ TEST_SUITE("cuda upsample") {
         });
       }
     }
+  }
+
+  TEST_CASE("with a convolution behind it: the bits of the two in turn") {
+    const UpsampleConv2dSizes sizes{2, 3, 2, 4, 5};
+    const Conv2dSizes conv = sizes.convolution();
+    const Index small = 2 * 3 * 2 * 4, large = 4 * small, result = large / 4 * 5, taps = 5 * 9 * 4;
+    const OnDevice x(numbers(small, 1)), weight(numbers(taps, 2)), bias(numbers(5, 3)),
+        dy(numbers(result, 4));
+    OnDevice up(large), dup(large), y(result), dx(small), dweight(taps), dbias(5);
+    cuda::upsample_forward(up.data(), x.data(), sizes.upsampling());
+    cuda::conv2d_forward(y.data(), up.data(), weight.data(), {bias.data(), nullptr, nullptr}, conv);
+    cuda::conv2d_backward_data(dup.data(), dy.data(), weight.data(), conv);
+    cuda::upsample_backward(dx.data(), dup.data(), sizes.upsampling());
+    cuda::conv2d_backward_weight(dweight.data(), dbias.data(), up.data(), dy.data(), conv);
+    for_each_schedule([&] {
+      OnDevice y2(result), dx2(small), dweight2(taps), dbias2(5);
+      cuda::upsample_conv2d_forward(y2.data(), x.data(), weight.data(), bias.data(), sizes);
+      CHECK(y2.to_vector() == y.to_vector());
+      cuda::upsample_conv2d_backward_data(dx2.data(), dy.data(), weight.data(), sizes);
+      CHECK(dx2.to_vector() == dx.to_vector());
+      cuda::upsample_conv2d_backward_weight(dweight2.data(), dbias2.data(), x.data(), dy.data(),
+                                            sizes);
+      CHECK(dweight2.to_vector() == dweight.to_vector());
+      CHECK(dbias2.to_vector() == dbias.to_vector());
+    });
   }
 }
 

@@ -167,6 +167,16 @@ TEST_CASE("errors: upsampling, embedding, dropout, loss") {
                        "[upsample_nearest] expected x (N,H,W,C) and a factor of at least 1, got "
                        "(1,2,2,1) and 0",
                        Error);
+  const Variable image = zeros({1, 2, 3, 4});
+  CHECK_THROWS_WITH_AS(
+      upsample_conv2d(image, Variable(zeros({5, 3, 3, 2}))),
+      "[upsample_conv2d] expected x (N,H,W,C) and the weight (O,3,3,C), got (1,2,3,4) and "
+      "(5,3,3,2)",
+      Error);
+  CHECK_THROWS_AS(upsample_conv2d(image, Variable(zeros({5, 1, 1, 4}))), Error);
+  CHECK_THROWS_AS(upsample_conv2d(x, Variable(zeros({5, 3, 3, 4}))), Error);
+  CHECK_THROWS_WITH_AS(upsample_conv2d(image, Variable(zeros({5, 3, 3, 4})), Variable(zeros({4}))),
+                       "[upsample_conv2d] expected the bias to have the shape (5), got (4)", Error);
   CHECK_THROWS_WITH_AS(embedding(Variable(zeros({3})), zeros({1})),
                        "[embedding] expected a table (rows,width), got (3)", Error);
   CHECK_THROWS_WITH_AS(embedding(x, Tensor::full({1}, 2)),
@@ -197,6 +207,12 @@ TEST_CASE("empty batches pass through every layer") {
                             {.stride = 1, .padding = 1});
   CHECK(y.shape() == Shape{0, 4, 4, 2});
   CHECK(upsample_nearest(x).shape() == Shape{0, 8, 8, 6});
+  const Variable doubled = upsample_conv2d(x, weight), narrow(zeros({1, 3, 3, 6}), true);
+  CHECK(doubled.shape() == Shape{0, 8, 8, 2});
+  sum(doubled).backward();
+  CHECK(equal(weight.gradient(), zeros({2, 3, 3, 6})));
+  sum(conv2d(x, narrow)).backward();
+  CHECK(equal(narrow.gradient(), zeros({1, 3, 3, 6})));
   const Variable tokens = reshape(x, {0, 16, 6});
   CHECK(attention(tokens, tokens, tokens, 2).shape() == Shape{0, 16, 6});
   CHECK(linear(tokens, Variable(zeros({5, 6}))).shape() == Shape{0, 16, 5});

@@ -30,7 +30,7 @@ Totals totals(const std::vector<nn::LayerSummary>& layers) {
     const bool is_1x1 = layer.name.ends_with("conv_shortcut");
     total.parameters += layer.parameters;
     total.flops += layer.flops;
-    const std::string kind = layer.op == "norm_conv2d" ? "conv2d" : layer.op;
+    const std::string kind = layer.op.ends_with("conv2d") ? "conv2d" : layer.op;
     total.flops_by_kind[is_1x1 ? "conv2d 1x1" : kind] += layer.flops;
   }
   return total;

@@ -11,20 +11,24 @@ void conv2d_direct_weight(Real* dweight, Real* dbias, const Real* x, const Real*
 
 // Whether Winograd's algorithm is the faster of the two: where it applies and its sums, four times
 // as many as dweight has, stay in the second-level cache or serve enough tiles.
-bool suits_winograd_weight(const DirectConv& conv);
+bool suits_winograd_weight(const DirectConv& conv,
+                           const winograd::Phases& phases = winograd::kOneSize);
 
 // The chunks into which it cuts the sum over the tiles: 16, or down to 8 if they would have fewer
 // than 64 tiles, for each ends by transforming its sums back. This many threads can share the work.
 Index winograd_chunks(const DirectConv& conv);
 
-// The same by Winograd's algorithm, for sizes that suit. (WINO.8)
+// The same by Winograd's algorithm, for sizes that suit (WINO.8); with kUpsampled, after an
+// upsampling of x, in whose map y_row and y_pixel lead from one pixel of a phase to the next.
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
-                            const DirectConv& conv);
+                            const DirectConv& conv,
+                            const winograd::Phases& phases = winograd::kOneSize);
 
 // The sum of (WINO.8) over some tiles.
 class WinogradWeightSum {
  public:
-  WinogradWeightSum(const winograd::TileGrid& grid, const DirectConv& conv);
+  WinogradWeightSum(const winograd::TileGrid& grid, const DirectConv& conv,
+                    const winograd::Phases& phases = winograd::kOneSize);
 
   // Adds the tiles [first, last), counted from the first image of x and dy.
   void add(const Real* x, const Real* dy, Index first, Index last);
@@ -33,15 +37,17 @@ class WinogradWeightSum {
 
  private:
   template <int Vectors>
-  void add_products(const winograd::TileGroup& group, const ColumnBlock& block);
-  Real* sums(const ColumnBlock& block, Index point) const {
-    return sums_.data() + (block.first * winograd::kPoints + point * block.width()) * conv_.c_in;
+  void add_products(const winograd::TileGroup& group, const ColumnBlock& block, Index phase);
+  Real* sums(Index phase, const ColumnBlock& block, Index point) const {
+    const Index first = phase * conv_.c_out + block.first;
+    return sums_.data() + (first * winograd::kPoints + point * block.width()) * conv_.c_in;
   }
 
   const winograd::TileGrid& grid_;
   DirectConv conv_;
+  winograd::Phases phases_;
   Scratch<Real> v_, m_;  // of a group
-  Scratch<Real> sums_;   // (block of channels, kPoints, c_in, width)
+  Scratch<Real> sums_;   // (phase, block of channels, kPoints, c_in, width)
   bool empty_ = true;    // nothing is in the sums yet
   Scratch<Real> dbias_;  // (c_out)
 };

@@ -15,8 +15,11 @@ bool suits_winograd(const DirectConv& conv) {
 
 // u = G g G^T for every pair of channels, a vector of input channels at a time: their taps are
 // neighbours in one of the two directions.
-WinogradConvolution::WinogradConvolution(const Conv2dMap& map)
-    : conv_(map.conv), grid_(map.conv), filter_(kPoints * conv_.c_in * conv_.c_out) {
+WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& phases)
+    : conv_(map.conv),
+      phases_(phases),
+      grid_(map.conv, phases),
+      filter_(phases.count * kPoints * conv_.c_in * conv_.c_out) {
   const Index slices = conv_.c_in / kLanes;
   parallel_blocks(column_blocks(conv_.c_out) * slices, 1, [&](Index unit, Index) {
     const ColumnBlock block = column_block(conv_.c_out, unit / slices);
@@ -30,28 +33,45 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map)
     }
     const Index step = conv_.c_in * width;  // from one point to the next
     Real* u = filter_.data() + block.first * kPoints * conv_.c_in + first * width;
-    for (Index at = 0; at < kLanes * width; at += kLanes)
-      transform_rectangle<transform_filter, transform_filter>(
-          [&](int i, int j) { return load(taps + (i * 3 + j) * kLanes * width + at); },
-          [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * step + at, value); });
+    for (Index p = 0; p < phases_.count; ++p, u += kPoints * conv_.c_in * conv_.c_out) {
+      const Phase& phase = phases_[p];
+      Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
+      if (phases_.count > 1) fold(folded, half, taps, kLanes * width, phase);
+      const Real* g = phases_.count > 1 ? folded : taps;
+      for (Index at = 0; at < kLanes * width; at += kLanes)
+        transform_rectangle<transform_filter, transform_filter>(
+            [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
+            [&](int i, int j, Vector value) {
+              const Index point = i * kWindow + j;
+              if (phases_.count == 1 || phase.reaches(point)) store(u + point * step + at, value);
+            });
+    }
   });
 }
 
-// m = v u at every point: (tiles, c_in) by (c_in, c_out). (WINO.7)
-void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& group) const {
+// m = v u at every point: (tiles, c_in) by (c_in, c_out) (WINO.7). The phases of a larger image are
+// added up, those after the first to what m has.
+void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& group,
+                                   Index phase) const {
   const Index c_in = conv_.c_in, c_out = conv_.c_out;
   const Index v_tile = tile_stride(c_in), m_tile = tile_stride(c_out);
+  const bool add = phases_.of_image() && phase > 0;
+  const Real* filter = filter_.data() + phase * kPoints * c_in * c_out;
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
     for (Index point = 0; point < kPoints; ++point) {
-      const Real* u = filter_.data() + (block.first * kPoints + point * block.width()) * c_in;
+      const bool reached = phases_[phase].reaches(point);
+      if (add && !reached) continue;
+      const Index inner = reached ? c_in : 0;
+      const Real* u = filter + (block.first * kPoints + point * block.width()) * c_in;
       const TileGroup::Range range = group.that_need(point);
       const auto product = [&](auto vectors, auto tiles, Index first) {
         const Index tile = range.first + first;
+        Real* to = m + tile * m_tile + point * c_out + block.first;
         Vector sum[tiles][vectors] = {};
         accumulate<0, tiles>(sum, v + tile * v_tile + point * c_in, v_tile, 1, u, block.width(),
-                             c_in);
-        store_tile({m + tile * m_tile + point * c_out + block.first, m_tile, block.count}, sum);
+                             inner);
+        store_tile({to, m_tile, block.count, nullptr, nullptr, add ? to : nullptr}, sum);
       };
       const Index count = range.last - range.first;
       if (block.vectors == 2)
@@ -66,12 +86,13 @@ void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& grou
   }
 }
 
-// y at a tile = A^T m A + epilogue, for its products m (kPoints, c_out).
+// y at a tile of the phase that starts at `offset` = A^T m A + epilogue, for its products m
+// (kPoints, c_out).
 void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue,
-                                      Index tile) const {
+                                      Index tile, Index offset) const {
   const TileGrid::Place place = grid_.place(tile);
   const Index corner =
-      place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
+      offset + place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
   with_points(place, [&](auto down, auto across) {
     for (Index o = 0; o < conv_.c_out; o += kLanes) {
       Vector bias{};
@@ -96,17 +117,23 @@ void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epil
   const Index v_tile = tile_stride(conv_.c_in), m_tile = tile_stride(conv_.c_out);
   const Scratch<Real> v(kGroup * v_tile), m(kGroup * m_tile);
   for_each_group(grid_, first, last, [&](const TileGroup& group) {
-    for (Index i = 0; i < group.count(); ++i)
-      grid_.transform_window(v.data() + i * v_tile, x, group.tile(i));
-    multiply(m.data(), v.data(), group);
-    for (Index i = 0; i < group.count(); ++i)
-      output_tile(y, m.data() + i * m_tile, epilogue, group.tile(i));
+    for (Index phase = 0; phase < phases_.count; ++phase) {
+      if (phase == 0 || phases_.of_image())
+        for (Index i = 0; i < group.count(); ++i)
+          grid_.transform_window(v.data() + i * v_tile, x + grid_.x_offset(phases_[phase]),
+                                 group.tile(i));
+      multiply(m.data(), v.data(), group, phase);
+      if (phase == phases_.count - 1 || !phases_.of_image())
+        for (Index i = 0; i < group.count(); ++i)
+          output_tile(y, m.data() + i * m_tile, epilogue, group.tile(i),
+                      grid_.y_offset(phases_[phase]));
+    }
   });
 }
 
-void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue,
-                       const Conv2dMap& map) {
-  const WinogradConvolution convolution(map);
+void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map,
+                       const Phases& phases) {
+  const WinogradConvolution convolution(map, phases);
   // As many groups as four threads share evenly.
   const Index tiles = map.conv.n * convolution.grid().per_image();
   const Index groups = divide_up(tiles, 4 * kGroup) * 4;

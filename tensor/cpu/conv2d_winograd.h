@@ -10,14 +10,16 @@ namespace ink::cpu {
 // vectors, of at least one pixel.
 bool suits_winograd(const DirectConv& conv);
 
-// As convolve_direct, for sizes that suit.
-void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue,
-                       const Conv2dMap& map);
+// As convolve_direct, for sizes that suit. The map is that of the smaller image, if one is larger;
+// in a larger result y_row and y_pixel lead from one pixel of a phase to the next.
+void convolve_winograd(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map,
+                       const winograd::Phases& phases = winograd::kOneSize);
 
 // A convolution with its filter transformed, to be run over some of the images at a time.
 class WinogradConvolution {
  public:
-  explicit WinogradConvolution(const Conv2dMap& map);
+  explicit WinogradConvolution(const Conv2dMap& map,
+                               const winograd::Phases& phases = winograd::kOneSize);
 
   const winograd::TileGrid& grid() const { return grid_; }
 
@@ -25,12 +27,14 @@ class WinogradConvolution {
   void run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first, Index last) const;
 
  private:
-  void multiply(Real* m, const Real* v, const winograd::TileGroup& group) const;
-  void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue, Index tile) const;
+  void multiply(Real* m, const Real* v, const winograd::TileGroup& group, Index phase) const;
+  void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue, Index tile,
+                   Index offset) const;
 
   DirectConv conv_;
+  winograd::Phases phases_;
   winograd::TileGrid grid_;
-  Scratch<Real> filter_;  // (block of channels, kPoints, c_in, width)
+  Scratch<Real> filter_;  // (phase, block of channels, kPoints, c_in, width)
 };
 
 }  // namespace ink::cpu

@@ -13,6 +13,7 @@ inline constexpr int kTile = 4;                    // results along a side
 inline constexpr int kWindow = 6;                  // inputs along a side: kTile + 3 - 1
 inline constexpr int kPoints = kWindow * kWindow;  // products of a tile
 inline constexpr int kLeastPoints = 4;             // along a side, however few its results
+inline constexpr int kInfinity = 5;                // the point, along a side
 
 // The filter and its input are polynomials, multiplied through their values at 0, a, -a, b, -b and
 // infinity. Points whose powers stay near 1 keep the rounding error small; these are exact in

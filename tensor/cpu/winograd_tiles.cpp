@@ -2,13 +2,22 @@
 
 namespace ink::cpu::winograd {
 
-TileGrid::TileGrid(const DirectConv& conv)
+TileGrid::TileGrid(const DirectConv& conv, const Phases& phases)
     : conv_(conv),
+      larger_(phases.larger),
       across_(divide_up(conv.columns, kTile)),
       per_image_(tiles_per_image(conv)),
+      x_image_(conv.h * conv.w * conv.c_in),
+      x_row_(conv.w * conv.c_in),
+      x_pixel_(conv.c_in),
       places_(per_image_),
       pixels_(per_image_ * kPoints),
       zeros_(conv.c_in) {
+  if (phases.of_image()) {
+    x_image_ *= 4;
+    x_row_ *= 4;
+    x_pixel_ *= 2;
+  }
   std::fill_n(zeros_.data(), conv.c_in, Real(0));
   for (Index tile = 0; tile < per_image_; ++tile) {
     const Index top = tile / across_ * kTile, left = tile % across_ * kTile;
@@ -18,7 +27,7 @@ TileGrid::TileGrid(const DirectConv& conv)
       const Index i = top + point / kWindow - conv.pad_top;
       const Index j = left + point % kWindow - conv.pad_left;
       const bool inside = i >= 0 && i < conv.h && j >= 0 && j < conv.w;
-      pixels_[tile * kPoints + point] = inside ? (i * conv.w + j) * conv.c_in : -1;
+      pixels_[tile * kPoints + point] = inside ? i * x_row_ + j * x_pixel_ : -1;
     }
   }
 }
@@ -37,15 +46,15 @@ template <int Down, int Across, class Pixel>
 }  // namespace
 
 void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
-  const Index c_in = conv_.c_in, row = conv_.w * c_in;
-  const Real* image = x + tile / per_image_ * conv_.h * row;
+  const Index c_in = conv_.c_in, row = x_row_, column = x_pixel_;
+  const Real* image = x + tile / per_image_ * x_image_;
   const Index* offset = pixels_.data() + tile % per_image_ * kPoints;
   const Place at = place(tile);
   if (at.is_whole() && offset[0] >= 0 && offset[kPoints - 1] >= 0) {  // all inside the image
     for (Index c = 0; c < c_in; c += kLanes)
       transform_pixels<kWindow, kWindow>(v + c, c_in,
                                          [=, corner = image + offset[0] + c](int i, int j) {
-                                           return corner + i * row + j * c_in;
+                                           return corner + i * row + j * column;
                                          });
     return;
   }

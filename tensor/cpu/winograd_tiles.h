@@ -6,7 +6,7 @@
 #include "tensor/cpu/conv2d_map.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
-#include "tensor/cpu/winograd.h"
+#include "tensor/cpu/winograd_phases.h"
 
 namespace ink::cpu::winograd {
 
@@ -26,7 +26,7 @@ constexpr Index tiles_per_image(const DirectConv& conv) {
 // and right edge may stick out.
 class TileGrid {
  public:
-  explicit TileGrid(const DirectConv& conv);
+  explicit TileGrid(const DirectConv& conv, const Phases& phases = kOneSize);
 
   Index per_image() const { return per_image_; }
 
@@ -48,15 +48,26 @@ class TileGrid {
   int points_below() const { return points_needed((conv_.rows - 1) % kTile + 1); }
   int points_right() const { return points_needed((conv_.columns - 1) % kTile + 1); }
 
+  // From the first pixel of x, and of y, to that of a phase.
+  Index x_offset(const Phase& phase) const {
+    return larger_ == Larger::image ? phase.row * (x_row_ / 2) + phase.column * (x_pixel_ / 2) : 0;
+  }
+  Index y_offset(const Phase& phase) const {
+    if (larger_ != Larger::result) return 0;
+    return phase.row * (conv_.y_row / 2) + phase.column * (conv_.y_pixel / 2);
+  }
+
   // v (kPoints, c_in) = B^T d B of the tile's window d on x, at the points that it needs.
   void transform_window(Real* v, const Real* x, Index tile) const;
 
  private:
   DirectConv conv_;
+  Larger larger_;
   Index across_, per_image_;
-  Scratch<Place> places_;  // (per_image_)
-  Scratch<Index> pixels_;  // (per_image_, kPoints), offsets from the image; -1 outside it
-  Scratch<Real> zeros_;    // (c_in), a pixel of the padding
+  Index x_image_, x_row_, x_pixel_;  // from one to the next
+  Scratch<Place> places_;            // (per_image_)
+  Scratch<Index> pixels_;            // (per_image_, kPoints), offsets from the image; -1 outside it
+  Scratch<Real> zeros_;              // (c_in), a pixel of the padding
 };
 
 // Calls body(down, across) with the points that a tile needs along its sides, as constants.

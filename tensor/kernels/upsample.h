@@ -12,6 +12,8 @@ struct UpsampleSizes {
   Index w;
   Index channels;
   Index factor;
+
+  Index y_count() const { return n * h * w * channels * factor * factor; }
 };
 
 namespace cpu {

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "autograd/ops.h"
-#include "tests/support/op_table/op_table.h"
+#include "tests/support/op_table/cases.h"
 
 namespace ink::test {
 namespace {
@@ -28,6 +28,26 @@ OpCase upsample_case(const Shape& x, Index factor) {
   };
   c.terms = 0;
   c.large = x.count() > 8000;
+  return c;
+}
+
+OpCase upsample_conv2d_case(Index n, Index h, Index w, Index c_in, Index c_out, bool bias = true) {
+  ConvSizes s{n, 2 * h, 2 * w, c_in, c_out};
+  s.bias = bias;
+  const OpCase upsample = upsample_case({n, h, w, c_in}, 2), conv = conv2d_case(s);
+  OpCase c = conv;
+  c.name = upsample.name + ", then " + conv.name;
+  c.inputs[0] = upsample.inputs[0];
+  const auto op = [bias](auto run) {
+    return
+        [=](const std::vector<Variable>& v) { return run(v[0], v[1], bias ? v[2] : Variable()); };
+  };
+  c.run = op(upsample_conv2d);
+  c.composed = op(composed::upsample_conv2d);
+  c.reference = [upsample, conv](Arrays in) {
+    in[0] = upsample.reference({in[0]});
+    return conv.reference(in);
+  };
   return c;
 }
 
@@ -101,6 +121,14 @@ std::vector<OpRow> other_rows() {
         upsample_case({1, 2, 3, 33}, 3), upsample_case({2, 1, 31, 3}, 2),
         upsample_case({1, 4, 1, 17}, 2), upsample_case({3, 14, 14, 32}, 2)},
        {upsample_case({64, 14, 14, 64}, 2), upsample_case({64, 7, 7, 128}, 2)}},
+      {"upsample_conv2d",
+       {"upsample_conv2d"},
+       "(CONV.5) (CONV.1)",
+       {upsample_conv2d_case(1, 1, 1, 1, 1), upsample_conv2d_case(2, 3, 2, 5, 4),
+        upsample_conv2d_case(1, 2, 3, 16, 16, false), upsample_conv2d_case(130, 1, 1, 16, 32),
+        upsample_conv2d_case(65, 3, 5, 16, 16, false), upsample_conv2d_case(22, 6, 9, 32, 48),
+        upsample_conv2d_case(9, 14, 14, 32, 16)},
+       {upsample_conv2d_case(64, 7, 7, 128, 128), upsample_conv2d_case(64, 14, 14, 64, 64)}},
       {"embedding",
        {"embedding"},
        "(EMB.3) (EMB.4)",
