@@ -74,9 +74,8 @@ void WinogradWeightSum::add_products(const TileGroup& group, const ColumnBlock& 
     for_each_tile<tile_rows(Vectors)>(c_in, [&](auto channels, Index c) {
       Real* to = sums(phase, block, point) + c * block.width();
       Vector sum[channels][Vectors] = {};
-      if (!empty_) load_tile(sum, to, block.width());
       accumulate<0, channels>(sum, v + c, 1, v_tile, m, m_tile, tiles);
-      store_tile({to, block.width(), block.width()}, sum);
+      store_tile({to, block.width(), block.width(), nullptr, nullptr, empty_ ? nullptr : to}, sum);
     });
   }
 }
