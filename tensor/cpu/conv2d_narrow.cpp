@@ -4,6 +4,7 @@
 #include "tensor/cpu/parallel.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/scratch.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/reduce.h"
 
 namespace ink::cpu {
@@ -11,43 +12,14 @@ namespace {
 
 Index taps_of(const Conv2dSizes& s) { return s.kernel_h * s.kernel_w; }
 
-// products (pixels of x, padded taps and outputs) of an image, by weights (block, c_in, width).
-void multiply_pixels(Real* products, const Real* x, const Real* packed, const Conv2dSizes& s) {
-  const Index columns = taps_of(s) * s.c_out, row = padded_columns(columns);
-  for (Index b = 0; b < column_blocks(columns); ++b) {
-    const ColumnBlock block = column_block(columns, b);
-    const Real* w = packed + block.first * s.c_in;
-    const auto tile = [&](auto vectors, auto rows, Index pixel) {
-      Vector sum[rows][vectors] = {};
-      accumulate<0, rows>(sum, x + pixel * s.c_in, s.c_in, 1, w, block.width(), s.c_in);
-      store_tile({products + pixel * row + block.first, row, block.width()}, sum);
-    };
-    if (block.vectors == 2)
-      for_each_tile<strided_tile_rows(2)>(s.h * s.w, [&](auto rows, Index pixel) {
-        tile(std::integral_constant<int, 2>{}, rows, pixel);
-      });
-    else
-      for_each_tile<strided_tile_rows(1)>(s.h * s.w, [&](auto rows, Index pixel) {
-        tile(std::integral_constant<int, 1>{}, rows, pixel);
-      });
-  }
-}
-
-// (pixels, row) to (row, pixels), both counts whole vectors.
-void transpose_all(Real* planes, const Real* products, Index pixels, Index row) {
-  for (Index pixel = 0; pixel < pixels; pixel += kLanes)
-    for (Index column = 0; column < row; column += kLanes)
-      transpose_square(planes + column * pixels + pixel, products + pixel * row + column, pixels,
-                       row);
-}
-
 // sum (out_h, out_w) of an output: each result collects its taps from the pixels that they meet.
-void add_taps(Real* sum, const Real* planes, Index output, Index pixels, const Conv2dSizes& s) {
+// products (taps, h, w) are those of every pixel of x.
+void add_taps(Real* sum, const Real* products, const Conv2dSizes& s) {
   const Index out_h = s.out_h(), out_w = s.out_w();
   std::fill_n(sum, out_h * out_w, Real(0));
   for (Index u = 0; u < s.kernel_h; ++u)
     for (Index v = 0; v < s.kernel_w; ++v) {
-      const Real* plane = planes + ((u * s.kernel_w + v) * s.c_out + output) * pixels;
+      const Real* plane = products + (u * s.kernel_w + v) * s.h * s.w;
       const Index down = u - s.padding, across = v - s.padding;
       const Index first = std::max<Index>(0, -across), last = std::min(out_w, s.w - across);
       for (Index i = std::max<Index>(0, -down); i < std::min(out_h, s.h - down); ++i) {
@@ -79,24 +51,13 @@ bool is_narrow(const Conv2dSizes& s) {
 
 void conv2d_narrow_forward(Real* y, const Real* x, const Real* weight,
                            const Conv2dEpilogue& epilogue, const Conv2dSizes& s) {
-  const Index taps = taps_of(s), columns = taps * s.c_out, row = padded_columns(columns);
-  const Scratch<Real> packed(s.c_in * row);
-  std::fill_n(packed.data(), s.c_in * row, Real(0));
-  for (Index o = 0; o < s.c_out; ++o)
-    for (Index tap = 0; tap < taps; ++tap) {
-      const Index column = tap * s.c_out + o;
-      const ColumnBlock block = column_block(columns, column / kTileWidth);
-      for (Index c = 0; c < s.c_in; ++c)
-        packed[block.first * s.c_in + c * block.width() + column - block.first] =
-            weight[(o * taps + tap) * s.c_in + c];
-    }
+  const Index pixels = s.h * s.w, products_of_output = taps_of(s) * pixels;
   parallel_blocks(s.n, 1, [&](Index image, Index) {
-    const Index pixels = divide_up(s.h * s.w, kLanes) * kLanes;
-    const Scratch<Real> products(pixels * row), planes(row * pixels), sum(s.out_h() * s.out_w());
-    multiply_pixels(products.data(), x + image * s.h * s.w * s.c_in, packed.data(), s);
-    transpose_all(planes.data(), products.data(), pixels, row);
+    const Scratch<Real> products(s.c_out * products_of_output), sum(s.out_h() * s.out_w());
+    gemm(products.data(), weight, x + image * pixels * s.c_in, {},
+         {.m = s.c_out * taps_of(s), .n = pixels, .k = s.c_in, .transpose_b = true});
     for (Index o = 0; o < s.c_out; ++o) {
-      add_taps(sum.data(), planes.data(), o, pixels, s);
+      add_taps(sum.data(), products.data() + o * products_of_output, s);
       store_output(y, sum.data(), o, epilogue, image, s);
     }
   });

@@ -6,8 +6,8 @@
 
 namespace ink::cpu {
 
-// Whether the taps of all output channels fill vectors so much better than these channels alone
-// that the detour pays; at stride 1.
+// Whether the output channels alone would leave their vectors so empty that the detour pays; at
+// stride 1.
 bool is_narrow(const Conv2dSizes& sizes);
 
 // As conv2d_forward, for narrow sizes: first the products of every pixel of x with every tap, then

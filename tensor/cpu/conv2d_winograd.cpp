@@ -43,7 +43,7 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& pha
             [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
             [&](int i, int j, Vector value) {
               const Index point = i * kWindow + j;
-              if (phases_.count == 1 || phase.reaches(point)) store(u + point * step + at, value);
+              if (phase.reaches(point)) store(u + point * step + at, value);
             });
     }
   });
