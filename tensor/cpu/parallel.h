@@ -22,7 +22,7 @@ void parallel_blocks(Index n, Index block, const Body& body) {
     for (Index b = 0; b < blocks; ++b) run(b);
     return;
   }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(dynamic)
   for (Index b = 0; b < blocks; ++b) run(b);
 }
 
