@@ -28,7 +28,16 @@ constexpr Index kBlock = 64;
 struct Left {
   const Real* data;
   Index row_stride;
-  Index depth_stride;
+  static constexpr Index depth_stride = 1;
+};
+// A block of scores: with constant strides a tile needs no register for each of its rows.
+struct Block {
+  const Real* data;
+  static constexpr Index row_stride = kBlock, depth_stride = 1;
+};
+struct TransposedBlock {
+  const Real* data;
+  static constexpr Index row_stride = 1, depth_stride = kBlock;
 };
 
 // The right factor, and the result: rows of whole vectors, `stride` apart.
@@ -42,34 +51,29 @@ struct Result {
 };
 
 // One tile: c (Rows, Vectors) = a b, or c += a b when kAdd.
-template <bool kAdd, int Rows, int Vectors>
-void multiply_tile(Result c, Left a, Right b, Index depth) {
+template <bool kAdd, int Rows, int Vectors, class A>
+void multiply_tile(Result c, A a, Right b, Index depth) {
   Vector sum[Rows][Vectors] = {};
-  if constexpr (kAdd) {
-    for (int r = 0; r < Rows; ++r) {
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = load(c.data + r * c.stride + v * kLanes);
-    }
-  }
+  if constexpr (kAdd) load_tile(sum, c.data, c.stride);
   accumulate<0, Rows>(sum, a.data, a.row_stride, a.depth_stride, b.data, b.stride, depth);
-  for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < Vectors; ++v) store(c.data + r * c.stride + v * kLanes, sum[r][v]);
-  }
+  store_tile({c.data, c.stride, Vectors * kLanes}, sum);
 }
 
 // The same for all rows and `Vectors` vectors of columns.
-template <bool kAdd, int Vectors>
-void multiply_columns(Result c, Left a, Right b, Index rows, Index depth) {
-  for_each_tile<strided_tile_rows(Vectors)>(rows, [&](auto height, Index first) {
-    multiply_tile<kAdd, height, Vectors>(
-        {c.data + first * c.stride, c.stride},
-        {a.data + first * a.row_stride, a.row_stride, a.depth_stride}, b, depth);
+template <bool kAdd, int Vectors, class A>
+void multiply_columns(Result c, A a, Right b, Index rows, Index depth) {
+  constexpr int kMost = std::is_same_v<A, Left> ? strided_tile_rows(Vectors) : tile_rows(Vectors);
+  for_each_tile<kMost>(rows, [&](auto height, Index first) {
+    A tile = a;
+    tile.data += first * a.row_stride;
+    multiply_tile<kAdd, height, Vectors>({c.data + first * c.stride, c.stride}, tile, b, depth);
   });
 }
 
 // c (rows, columns) = a (rows, depth) b (depth, columns), or += when kAdd; columns fill whole
 // vectors.
-template <bool kAdd>
-void multiply(Result c, Left a, Right b, Index rows, Index columns, Index depth) {
+template <bool kAdd, class A>
+void multiply(Result c, A a, Right b, Index rows, Index columns, Index depth) {
   Index left = columns / kLanes;
   const auto columns_of = [&]<int Vectors>(std::integral_constant<int, Vectors>) {
     for (; left >= Vectors; left -= Vectors) {
@@ -83,8 +87,9 @@ void multiply(Result c, Left a, Right b, Index rows, Index columns, Index depth)
   columns_of(std::integral_constant<int, 1>{});
 }
 
-void multiply(bool add, Result c, Left a, Right b, Index rows, Index columns, Index depth) {
-  (add ? multiply<true> : multiply<false>)(c, a, b, rows, columns, depth);
+template <class A>
+void multiply(bool add, Result c, A a, Right b, Index rows, Index columns, Index depth) {
+  (add ? multiply<true, A> : multiply<false, A>)(c, a, b, rows, columns, depth);
 }
 
 // ---- the rows of a head ------------------------------------------------------------------------
@@ -156,27 +161,51 @@ class OutputRows {
   const Head& head_;
 };
 
+// A vector of a row from element d on, filled up with zeros.
+Vector load_within(const Real* row, Index d, const Head& head) {
+  const Index count = head.dim - d;
+  return count >= kLanes ? load(row + d) : load_part(row + d, static_cast<int>(count));
+}
+
 // transposed (dim, kBlock) = the transpose of up to kBlock rows, filled up with zeros to whole
 // vectors.
 void transpose_block(Real* transposed, const Real* source, Index rows, const Head& head) {
-  for (Index r = 0; r < rows; r += kLanes) {
+  for (Index r = 0; r < rows; r += kLanes, source += kLanes * head.stride, transposed += kLanes) {
     for (Index d = 0; d < head.dim; d += kLanes) {
-      const auto count = static_cast<int>(std::min<Index>(kLanes, head.dim - d));
-      Vector square[kLanes] = {};
-      for (int i = 0; i < kLanes && r + i < rows; ++i) {
-        const Real* row = source + (r + i) * head.stride + d;
-        square[i] = count == kLanes ? load(row) : load_part(row, count);
+      if (r + kLanes <= rows && d + kLanes <= head.dim) {
+        transpose_square(transposed + d * kBlock, source + d, kBlock, head.stride);
+        continue;
       }
+      Vector square[kLanes] = {};
+      for (Index i = 0; i < kLanes && r + i < rows; ++i)
+        square[i] = load_within(source + i * head.stride, d, head);
       transpose(square);
-      for (int i = 0; i < count; ++i) store(transposed + (d + i) * kBlock + r, square[i]);
+      for (Index i = 0; i < kLanes && d + i < head.dim; ++i)
+        store(transposed + (d + i) * kBlock, square[i]);
     }
+  }
+}
+
+// dot[i] = the product of row i of `a` and of `b`, up to kBlock of them, each in a lane of its own:
+// its partial sums are transposed, for to add the lanes of one vector takes longer.
+void multiply_rows(Real* dot, const Real* a, const Real* b, Index rows, const Head& head) {
+  for (Index r = 0; r < rows; r += kLanes) {
+    Vector partial[kLanes] = {};
+    for (Index i = 0; i < kLanes && r + i < rows; ++i) {
+      const Index row = (r + i) * head.stride;
+      for (Index d = 0; d < head.dim; d += kLanes)
+        partial[i] += load_within(a + row, d, head) * load_within(b + row, d, head);
+    }
+    transpose(partial);
+    for (int i = 1; i < kLanes; ++i) partial[0] += partial[i];
+    store(dot + r, partial[0]);
   }
 }
 
 // score (keys, kBlock) = rows (keys, dim) times a transposed block of as many columns as `columns`.
 void multiply_transposed(Real* score, const Real* rows, const Real* transposed, Index keys,
                          Index columns, const Head& head) {
-  multiply<false>({score, kBlock}, {rows, head.stride, 1}, {transposed, kBlock}, keys, columns,
+  multiply<false>({score, kBlock}, Left{rows, head.stride}, {transposed, kBlock}, keys, columns,
                   head.dim);
 }
 
@@ -268,8 +297,8 @@ void forward_block(Real* o, Real* logsumexp, const Real* q, const Real* k, const
     for (Index i = 0; first > 0 && i < queries; ++i) {
       for (Index d = 0; d < head.width; ++d) weighted[i * head.width + d] *= softmax.shrink[i];
     }
-    multiply(first > 0, {weighted.data(), head.width}, {score, 1, kBlock}, v.from(first), queries,
-             head.width, keys);
+    multiply(first > 0, {weighted.data(), head.width}, TransposedBlock{score}, v.from(first),
+             queries, head.width, keys);
   }
   for (Index i = 0; i < queries; ++i) {
     const Real scale = 1 / softmax.sum[i];
@@ -322,13 +351,7 @@ struct QueryBlock {
     transpose_block(q_transposed.data(), q, queries, head);
     transpose_block(d_transposed.data(), d_out, queries, head);
     std::copy_n(lse, queries, logsumexp);
-    for (Index i = 0; i < queries; ++i) {
-      Real sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (Index d = 0; d < head.dim; ++d)
-        sum += d_out[i * head.stride + d] * o[i * head.stride + d];
-      dot[i] = sum;  // (ATT.6)
-    }
+    multiply_rows(dot, d_out, o, queries, head);  // (ATT.6)
   }
 };
 
@@ -352,11 +375,11 @@ void backward_block(const BackwardHead& operands, const QueryBlock& block, Index
     }
   }
   const Index width = head.width;
-  multiply(first_query > 0, operands.dv.from(first_key), {p, kBlock, 1},
+  multiply(first_query > 0, operands.dv.from(first_key), Block{p},
            operands.d_out_rows.from(first_query), keys, width, block.queries);
-  multiply(first_query > 0, operands.dk.from(first_key), {ds, kBlock, 1},
+  multiply(first_query > 0, operands.dk.from(first_key), Block{ds},
            operands.q_rows.from(first_query), keys, width, block.queries);
-  multiply(first_key > 0, operands.dq.from(first_query), {ds, 1, kBlock},
+  multiply(first_key > 0, operands.dq.from(first_query), TransposedBlock{ds},
            operands.k_rows.from(first_key), block.queries, width, keys);
 }
 
