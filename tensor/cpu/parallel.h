@@ -13,6 +13,9 @@ namespace ink::cpu {
 // The blocks follow from n and `block` alone, and each is computed by one thread: a body whose
 // result depends on nothing but its own block gives the same bits for any number of threads. The
 // body must not throw.
+//
+// A thread that is done with a block takes the next one: threads are not equally fast, be it that
+// one wakes late, that the cores differ, or that other programs run on them.
 template <class Body>
 void parallel_blocks(Index n, Index block, const Body& body) {
   const Index blocks = (n + block - 1) / block;
