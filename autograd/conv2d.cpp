@@ -98,7 +98,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dOptions& 
   Conv2dEpilogue epilogue{pointer(bias), pointer(image_bias), pointer(residual)};
   for (const Part& part : parts) {
     on<cpu::conv2d_forward, cuda::conv2d_forward>(x.device(), y.mutable_data(), part.x.get().data(),
-                                                  part.w.get().data(), epilogue,
+                                                  weight_of(part.w.get()), epilogue,
                                                   part.sizes);  // (CONV.1)
     epilogue = {.residual = y.data()};
   }

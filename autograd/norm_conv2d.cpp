@@ -24,7 +24,7 @@ Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& b
       rstd({sizes.norm.n, sizes.norm.groups}, x.device());
   on<cpu::norm_conv2d_forward, cuda::norm_conv2d_forward>(
       x.device(), y.mutable_data(), mean.mutable_data(), rstd.mutable_data(),
-      NormConv2dInputs{input.data(), g.data(), b.data(), w.data(), pointer(skip)},
+      NormConv2dInputs{input.data(), g.data(), b.data(), weight_of(w), pointer(skip)},
       Conv2dEpilogue{pointer(bias), pointer(image_bias), pointer(residual)},
       sizes);  // (GN.3) (CONV.1)
   return record(

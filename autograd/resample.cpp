@@ -40,7 +40,7 @@ Variable upsample_conv2d(const Variable& x, const Variable& weight, const Variab
   const Tensor input = compact(x), w = compact(weight), b = compact(bias);
   Tensor y({sizes.n, 2 * sizes.h, 2 * sizes.w, sizes.c_out}, x.device());
   on<cpu::upsample_conv2d_forward, cuda::upsample_conv2d_forward>(
-      x.device(), y.mutable_data(), input.data(), w.data(), pointer(b),
+      x.device(), y.mutable_data(), input.data(), weight_of(w), pointer(b),
       sizes);  // (CONV.5) (CONV.1)
   return record(
       "upsample_conv2d", y, {x, weight, bias},

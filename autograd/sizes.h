@@ -24,5 +24,10 @@ inline Conv2dTerms without_skip(const Conv2dTerms& terms) {
 // A compact tensor of the value; an undefined one of an undefined variable.
 inline Tensor compact(const Variable& x) { return x.defined() ? x.value().contiguous() : Tensor(); }
 inline const Real* pointer(const Tensor& x) { return x.defined() ? x.data() : nullptr; }
+// The weights of a forward pass. Without recording nobody trains them, and they will be met again:
+// kernels may keep what they make of them.
+inline Weight weight_of(const Tensor& w) {
+  return {w.data(), grad_enabled() ? nullptr : &w.packed_weights()};
+}
 
 }  // namespace ink

@@ -53,7 +53,12 @@ void bench_steps(const std::string& preset, Index batch, int runs, Device device
   // The backward pass multiplies twice as much as the forward pass.
   print("training step", batch, 3 * flops * static_cast<double>(batch),
         bench::time_runs(runs, [&] { trainer.train(); }));
-  print("sampling step", 64, 64 * flops, bench::time_runs(runs, [&] { trainer.sample(); }));
+  const auto print_sampling = [&](Index images) {
+    print("sampling step", images, static_cast<double>(images) * flops,
+          bench::time_runs(runs, [&] { trainer.sample(images); }));
+  };
+  print_sampling(bench::Trainer::kSampleBatch);
+  if (device == Device::cpu) print_sampling(1);
   if (device == Device::cuda) {
     print("DDIM, 50 steps", 64, 50 * 64 * flops,
           bench::time_runs(runs, [&] { trainer.sample_ddim(); }));

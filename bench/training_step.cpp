@@ -7,8 +7,6 @@
 namespace ink::bench {
 namespace {
 
-constexpr Index kSampleBatch = 64;
-
 Tensor random_images(Random& random, const UNetConfig& config, Index batch) {
   return random.uniform({batch, config.image_size, config.image_size, config.in_channels}, -1, 1);
 }
@@ -50,16 +48,16 @@ Real Trainer::train() {
   return loss_.item();
 }
 
-Shape Trainer::sample_shape() const {
-  return {kSampleBatch, images_.size(1), images_.size(2), images_.size(3)};
+Shape Trainer::sample_shape(Index images) const {
+  return {images, images_.size(1), images_.size(2), images_.size(3)};
 }
 
-void Trainer::sample() {
-  wait_for(eps_(random_.normal(sample_shape()), Tensor::full({kSampleBatch}, 500, device())));
+void Trainer::sample(Index images) {
+  wait_for(eps_(random_.normal(sample_shape(images)), Tensor::full({images}, 500, device())));
 }
 
 void Trainer::sample_ddim() {
-  wait_for(ink::sample_ddim(schedule_, eps_, sample_shape(), random_, {.steps = 50}));
+  wait_for(ink::sample_ddim(schedule_, eps_, sample_shape(kSampleBatch), random_, {.steps = 50}));
 }
 
 void Trainer::load(const std::string& path) {

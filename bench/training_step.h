@@ -25,9 +25,10 @@ class Trainer {
   // Noise, forward, backward, clipping, AdamW, EMA, as in train_mnist. Returns the loss, for which
   // it waits.
   Real train();
-  // eps_theta(x, t) for 64 images, no tape.
-  void sample();
-  // 64 images by DDIM in 50 steps.
+  static constexpr Index kSampleBatch = 64;
+  // eps_theta(x, t), no tape.
+  void sample(Index images = kSampleBatch);
+  // kSampleBatch images by DDIM in 50 steps.
   void sample_ddim();
   // Takes weights under diffusers' names.
   void load(const std::string& path);
@@ -40,7 +41,7 @@ class Trainer {
  private:
   Network network() const;
   void one_step();
-  Shape sample_shape() const;
+  Shape sample_shape(Index images) const;
 
   nn::Parameters parameters_;
   UNet unet_;

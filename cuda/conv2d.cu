@@ -24,17 +24,17 @@ struct ForwardProduct {
 
 }  // namespace
 
-void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
+void conv2d_forward(Real* y, const Real* x, const Weight& weight, const Conv2dEpilogue& epilogue,
                     const Conv2dSizes& s) {
   if (is_matrix_product(s) && epilogue.image_bias == nullptr) {
-    gemm(y, x, weight, {epilogue.bias, epilogue.residual},
+    gemm(y, x, weight.data, {epilogue.bias, epilogue.residual},
          {.m = s.n * s.h * s.w, .n = s.c_out, .k = s.c_in, .transpose_b = true});
     return;
   }
   const Index taps = s.kernel_h * s.kernel_w * s.c_in, pixels = s.n * s.out_h() * s.out_w();
   const bool rows_aligned = s.c_out % 4 == 0 && aligned(y, epilogue.residual);
   const WindowView window = forward_window(x, s);
-  const MatrixView matrix{weight, narrow(s.c_out), narrow(taps), taps};
+  const MatrixView matrix{weight.data, narrow(s.c_out), narrow(taps), taps};
   const OutputRows rows{y,
                         narrow(s.c_out),
                         rows_aligned,
@@ -42,7 +42,7 @@ void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpil
                         epilogue.image_bias,
                         epilogue.residual,
                         Divisor(s.out_h() * s.out_w())};
-  if (s.c_in % 4 == 0 && aligned(x, weight))
+  if (s.c_in % 4 == 0 && aligned(x, weight.data))
     multiply(ForwardProduct<4>{window, matrix, rows}, pixels, s.c_out, 1);
   else
     multiply(ForwardProduct<1>{window, matrix, rows}, pixels, s.c_out, 1);

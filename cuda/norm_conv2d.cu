@@ -24,7 +24,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
   const Scratch<Real> h(count_of(s.norm));
   group_norm_apply(h.data(), in.x, mean, rstd, in.gamma, in.beta, s.norm);
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
-  conv2d_backward_data(h.data(), dy, in.weight, s.conv);
+  conv2d_backward_data(h.data(), dy, in.weight.data, s.conv);
   group_norm_backward(to.dx, to.dgamma, to.dbeta, h.data(), in.x, mean, rstd, in.gamma, in.beta,
                       s.norm, to.so_far);
 }

@@ -7,7 +7,7 @@
 
 namespace ink::cuda {
 
-void upsample_conv2d_forward(Real* y, const Real* x, const Real* weight, const Real* bias,
+void upsample_conv2d_forward(Real* y, const Real* x, const Weight& weight, const Real* bias,
                              const UpsampleConv2dSizes& s) {
   const Scratch<Real> upsampled(s.upsampling().y_count());
   upsample_forward(upsampled.data(), x, s.upsampling());

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "tensor/dispatch.h"
-#include "tensor/kernels/real.h"
+#include "tensor/kernels/packed_weights.h"
 
 namespace ink {
 
@@ -23,6 +23,8 @@ struct Storage {
   // Counts the writes through Tensor::mutable_data, so that autograd notices a saved tensor that
   // was changed in place.
   std::uint64_t version = 0;
+  // Made of the contents by kernels; gone with the next write.
+  PackedWeights packed_weights;
 };
 
 // What the allocator did so far on one device, in bytes and calls.

@@ -81,6 +81,7 @@ bool Tensor::is_contiguous() const {
 
 Real* Tensor::mutable_data() {
   ++storage_->version;
+  storage_->packed_weights.clear();
   return storage_->data + offset_;
 }
 

@@ -44,6 +44,7 @@ class Tensor {
   // Whether other tensors see the same storage.
   bool is_shared() const { return storage_.use_count() > 1; }
   std::uint64_t version() const { return storage_->version; }
+  PackedWeights& packed_weights() const { return storage_->packed_weights; }
 
   // The first element of the view. On CUDA, device memory.
   const Real* data() const { return storage_->data + offset_; }

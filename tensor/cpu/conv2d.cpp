@@ -23,13 +23,13 @@ void convolve(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv
 
 }  // namespace
 
-void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
+void conv2d_forward(Real* y, const Real* x, const Weight& weight, const Conv2dEpilogue& epilogue,
                     const Conv2dSizes& s) {
   if (is_matrix_product(s) && epilogue.image_bias == nullptr)
-    gemm(y, x, weight, {epilogue.bias, epilogue.residual},
+    gemm(y, x, weight.data, {epilogue.bias, epilogue.residual},
          {.m = s.n * s.h * s.w, .n = s.c_out, .k = s.c_in, .transpose_b = true});
   else if (is_narrow(s))
-    conv2d_narrow_forward(y, x, weight, epilogue, s);
+    conv2d_narrow_forward(y, x, weight.data, epilogue, s);
   else
     convolve(y, x, epilogue, forward_map(weight, s));
 }

@@ -140,9 +140,10 @@ void pack_weight(Real* packed, const Conv2dMap& map) {
 
 DirectConvolution::DirectConvolution(const Conv2dMap& map)
     : conv_(map.conv),
-      packed_(padded_columns(conv_.c_out) * conv_.kernel_h * conv_.kernel_w * conv_.c_in),
+      packed_(packed(map, Form::direct,
+                     padded_columns(conv_.c_out) * conv_.kernel_h * conv_.kernel_w * conv_.c_in,
+                     [&](Real* to) { pack_weight(to, map); })),
       zeros_(conv_.c_in) {
-  pack_weight(packed_.data(), map);
   std::fill_n(zeros_.data(), conv_.c_in, Real(0));
 }
 
@@ -168,7 +169,7 @@ void DirectConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilog
                          u_last - u,
                          block.count,
                          x + (image * conv_.h + top + u) * conv_.w * conv_.c_in,
-                         packed_.data() + o * inner + u * inner_row * block.width(),
+                         packed_->data() + o * inner + u * inner_row * block.width(),
                          zeros_.data(),
                          shifted(epilogue.bias, o),
                          shifted(epilogue.image_bias, image * conv_.c_out + o),

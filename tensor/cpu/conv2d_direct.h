@@ -1,8 +1,7 @@
 // Direct convolution: a matrix product whose left operand is read through a window of the image.
 #pragma once
 
-#include "tensor/cpu/conv2d_map.h"
-#include "tensor/cpu/scratch.h"
+#include "tensor/cpu/packed.h"
 
 namespace ink::cpu {
 
@@ -18,7 +17,8 @@ class DirectConvolution {
 
  private:
   DirectConv conv_;
-  Scratch<Real> packed_, zeros_;
+  Packed packed_;
+  Scratch<Real> zeros_;  // (c_in), a pixel of the padding
 };
 
 void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map);

@@ -4,7 +4,7 @@
 
 namespace ink::cpu {
 
-Conv2dMap forward_map(const Real* weight, const Conv2dSizes& s) {
+Conv2dMap forward_map(const Weight& weight, const Conv2dSizes& s) {
   const Index rows = s.out_h(), columns = s.out_w();
   const DirectConv conv{.n = s.n,
                         .h = s.h,
@@ -21,7 +21,9 @@ Conv2dMap forward_map(const Real* weight, const Conv2dSizes& s) {
                         .y_image = rows * columns * s.c_out,
                         .y_row = columns * s.c_out,
                         .y_pixel = s.c_out};
-  return {conv, {weight, s.kernel_h * s.kernel_w * s.c_in, s.kernel_w * s.c_in, s.c_in, 1}};
+  return {conv,
+          {weight.data, s.kernel_h * s.kernel_w * s.c_in, s.kernel_w * s.c_in, s.c_in, 1,
+           weight.packed}};
 }
 
 namespace {

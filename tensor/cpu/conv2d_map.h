@@ -23,6 +23,7 @@ struct DirectConv {
 struct WeightView {
   const Real* data;
   Index output, row, column, input;
+  PackedWeights* packed = nullptr;  // where to keep what is made of them, or null
 };
 
 // y[n, i, j, o] = sum_{u, v, c} x[n, i s + u - pad_top, j s + v - pad_left, c] weight[o, u, v, c] +
@@ -32,7 +33,7 @@ struct Conv2dMap {
   WeightView weight;
 };
 
-Conv2dMap forward_map(const Real* weight, const Conv2dSizes& sizes);
+Conv2dMap forward_map(const Weight& weight, const Conv2dSizes& sizes);
 
 // From dy to the pixels (r + i s, q + j s) of dx, for r, q < s: they meet only every s-th tap of
 // the kernel, in reverse order, so that they are a convolution of dy with stride 1. (CONV.4)

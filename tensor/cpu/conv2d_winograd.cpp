@@ -13,16 +13,14 @@ bool suits_winograd(const DirectConv& conv) {
          conv.c_out % kLanes == 0 && conv.c_in > 0 && conv.n * conv.rows * conv.columns > 0;
 }
 
+namespace {
+
 // u = G g G^T for every pair of channels, a vector of input channels at a time: their taps are
-// neighbours in one of the two directions.
-WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& phases)
-    : conv_(map.conv),
-      phases_(phases),
-      grid_(map.conv, phases),
-      filter_(phases.count * kPoints * conv_.c_in * conv_.c_out) {
-  const Index slices = conv_.c_in / kLanes;
-  parallel_blocks(column_blocks(conv_.c_out) * slices, 1, [&](Index unit, Index) {
-    const ColumnBlock block = column_block(conv_.c_out, unit / slices);
+// neighbours in one of the two directions. Laid out as WinogradConvolution's filter.
+void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases) {
+  const Index c_in = map.conv.c_in, c_out = map.conv.c_out, slices = c_in / kLanes;
+  parallel_blocks(column_blocks(c_out) * slices, 1, [&](Index unit, Index) {
+    const ColumnBlock block = column_block(c_out, unit / slices);
     const Index first = unit % slices * kLanes, width = block.width();
     Real taps[9 * kLanes * kTileWidth];  // (9, input channels, width)
     for (Index tap = 0; tap < 9; ++tap) {
@@ -31,13 +29,13 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& pha
                    w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input,
                    w.output, kLanes, block);
     }
-    const Index step = conv_.c_in * width;  // from one point to the next
-    Real* u = filter_.data() + block.first * kPoints * conv_.c_in + first * width;
-    for (Index p = 0; p < phases_.count; ++p, u += kPoints * conv_.c_in * conv_.c_out) {
-      const Phase& phase = phases_[p];
+    const Index step = c_in * width;  // from one point to the next
+    Real* u = filter + block.first * kPoints * c_in + first * width;
+    for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
+      const Phase& phase = phases[p];
       Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
-      if (phases_.count > 1) fold(folded, half, taps, kLanes * width, phase);
-      const Real* g = phases_.count > 1 ? folded : taps;
+      if (phases.count > 1) fold(folded, half, taps, kLanes * width, phase);
+      const Real* g = phases.count > 1 ? folded : taps;
       for (Index at = 0; at < kLanes * width; at += kLanes)
         transform_rectangle<transform_filter, transform_filter>(
             [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
@@ -49,6 +47,16 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& pha
   });
 }
 
+}  // namespace
+
+WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& phases)
+    : conv_(map.conv),
+      phases_(phases),
+      grid_(map.conv, phases),
+      filter_(packed(map, phases.count > 1 ? Form::winograd_upsampled : Form::winograd,
+                     phases.count * kPoints * conv_.c_in * conv_.c_out,
+                     [&](Real* filter) { transform_filters(filter, map, phases); })) {}
+
 // m = v u at every point: (tiles, c_in) by (c_in, c_out) (WINO.7). The phases of a larger image are
 // added up, those after the first to what m has.
 void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& group,
@@ -56,7 +64,7 @@ void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& grou
   const Index c_in = conv_.c_in, c_out = conv_.c_out;
   const Index v_tile = tile_stride(c_in), m_tile = tile_stride(c_out);
   const bool add = phases_.of_image() && phase > 0;
-  const Real* filter = filter_.data() + phase * kPoints * c_in * c_out;
+  const Real* filter = filter_->data() + phase * kPoints * c_in * c_out;
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
     for (Index point = 0; point < kPoints; ++point) {

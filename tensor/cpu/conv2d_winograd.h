@@ -2,6 +2,7 @@
 // axes; (WINO.9) bounds its rounding error.
 #pragma once
 
+#include "tensor/cpu/packed.h"
 #include "tensor/cpu/winograd_tiles.h"
 
 namespace ink::cpu {
@@ -34,7 +35,7 @@ class WinogradConvolution {
   DirectConv conv_;
   winograd::Phases phases_;
   winograd::TileGrid grid_;
-  Scratch<Real> filter_;  // (phase, block of channels, kPoints, c_in, width)
+  Packed filter_;  // (phase, block of channels, kPoints, c_in, width)
 };
 
 }  // namespace ink::cpu

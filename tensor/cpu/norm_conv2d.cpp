@@ -80,7 +80,7 @@ void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormC
   const Scratch<Real> h(count);
   group_norm_apply(h.data(), joined(in, s), mean, rstd, in.gamma, in.beta, s.norm);
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
-  conv2d_backward_data(h.data(), dy, in.weight, s.conv);  // dh, where h was
+  conv2d_backward_data(h.data(), dy, in.weight.data, s.conv);  // dh, where h was
   group_norm_backward(joined_dx(to, s), to.dgamma, to.dbeta, h.data(), joined(in, s), mean, rstd,
                       in.gamma, in.beta, s.norm, joined_so_far(to, s));
 }
@@ -95,7 +95,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
     return;
   }
   const TileGrid grid(conv);
-  const WinogradConvolution backward_data(backward_map(in.weight, s.conv, 0, 0));
+  const WinogradConvolution backward_data(backward_map(in.weight.data, s.conv, 0, 0));
   const Index tiles = grid.per_image(), dx_tiles = backward_data.grid().per_image();
   const Index image = s.norm.pixels * s.norm.channels, channels = s.norm.channels;
 

@@ -15,7 +15,7 @@ Conv2dSizes of_small_image(const UpsampleConv2dSizes& s) {
 }
 
 // The convolution of the small image, whose results are those of a phase.
-Conv2dMap phase_map(const Real* weight, const UpsampleConv2dSizes& s) {
+Conv2dMap phase_map(const Weight& weight, const UpsampleConv2dSizes& s) {
   Conv2dMap map = forward_map(weight, of_small_image(s));
   map.conv.y_image *= 4;
   map.conv.y_row *= 4;
@@ -25,7 +25,7 @@ Conv2dMap phase_map(const Real* weight, const UpsampleConv2dSizes& s) {
 
 }  // namespace
 
-void upsample_conv2d_forward(Real* y, const Real* x, const Real* weight, const Real* bias,
+void upsample_conv2d_forward(Real* y, const Real* x, const Weight& weight, const Real* bias,
                              const UpsampleConv2dSizes& s) {
   const Conv2dMap map = phase_map(weight, s);
   if (suits_winograd(map.conv)) {

@@ -5,6 +5,17 @@
 
 namespace ink {
 
+class PackedWeights;
+
+// The weights of a layer. A kernel may keep what it makes of them in `packed`, unless that is null.
+struct Weight {
+  Weight(const Real* weight, PackedWeights* kept = nullptr)  // NOLINT: reads as a pointer
+      : data(weight), packed(kept) {}
+
+  const Real* data;
+  PackedWeights* packed;
+};
+
 // x (n, h, w, c_in), weight (c_out, kernel_h, kernel_w, c_in), y (n, out_h(), out_w(), c_out).
 struct Conv2dSizes {
   Index n;
@@ -32,7 +43,7 @@ struct Conv2dEpilogue {
 namespace cpu {
 // y[n, i, j, o] = sum_{u, v, c} x[n, i s + u - p, j s + v - p, c] weight[o, u, v, c] + epilogue
 // (CONV.1)
-void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
+void conv2d_forward(Real* y, const Real* x, const Weight& weight, const Conv2dEpilogue& epilogue,
                     const Conv2dSizes& sizes);
 // dx: the transpose of the map x -> y, applied to dy. (CONV.3)
 void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
@@ -42,7 +53,7 @@ void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Rea
                             const Conv2dSizes& sizes);
 }  // namespace cpu
 namespace cuda {
-void conv2d_forward(Real* y, const Real* x, const Real* weight, const Conv2dEpilogue& epilogue,
+void conv2d_forward(Real* y, const Real* x, const Weight& weight, const Conv2dEpilogue& epilogue,
                     const Conv2dSizes& sizes);
 void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSizes& sizes);
 void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,

@@ -21,7 +21,7 @@ struct NormConv2dInputs {
   const Real* x;
   const Real* gamma;
   const Real* beta;
-  const Real* weight;
+  Weight weight;
   const Real* skip = nullptr;
 };
 

@@ -23,7 +23,7 @@ struct UpsampleConv2dSizes {
 namespace cpu {
 // y = conv2d(upsample(x), weight) + bias with a padding of 1 (CONV.1) (CONV.5); bias (c_out) may be
 // null.
-void upsample_conv2d_forward(Real* y, const Real* x, const Real* weight, const Real* bias,
+void upsample_conv2d_forward(Real* y, const Real* x, const Weight& weight, const Real* bias,
                              const UpsampleConv2dSizes& sizes);
 // dx: the transpose of the map x -> y, applied to dy. (CONV.3) (CONV.6)
 void upsample_conv2d_backward_data(Real* dx, const Real* dy, const Real* weight,
@@ -33,7 +33,7 @@ void upsample_conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, 
                                      const UpsampleConv2dSizes& sizes);
 }  // namespace cpu
 namespace cuda {
-void upsample_conv2d_forward(Real* y, const Real* x, const Real* weight, const Real* bias,
+void upsample_conv2d_forward(Real* y, const Real* x, const Weight& weight, const Real* bias,
                              const UpsampleConv2dSizes& sizes);
 void upsample_conv2d_backward_data(Real* dx, const Real* dy, const Real* weight,
                                    const UpsampleConv2dSizes& sizes);
