@@ -174,7 +174,10 @@ void accumulate_chunk(const Task& task, Index chunk, Real* packed) {
 }  // namespace
 
 void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
-  parallel_blocks(sums.taps + 1, 16, [&](Index first, Index last) {
+  // A thread's share, in additions: few are made by one.
+  constexpr Index kGrain = 500'000;
+  const Index rows = std::max<Index>(1, kGrain / std::max<Index>(1, sums.chunks * sums.row));
+  parallel_blocks(sums.taps + 1, rows, [&](Index first, Index last) {
     for (Index o = 0; o < sums.c_out; o += kLanes) {
       const Index count = std::min<Index>(kLanes, sums.c_out - o);
       for (Index tap = first; tap < last; ++tap) {

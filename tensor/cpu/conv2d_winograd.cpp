@@ -15,35 +15,42 @@ bool suits_winograd(const DirectConv& conv) {
 
 namespace {
 
-// u = G g G^T for every pair of channels, a vector of input channels at a time: their taps are
-// neighbours in one of the two directions. Laid out as WinogradConvolution's filter.
+// u = G g G^T for a block of output channels and a vector of input channels from `first` on: their
+// taps are neighbours in one of the two directions. `filter` is laid out as WinogradConvolution's.
+void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases,
+                       const ColumnBlock& block, Index first) {
+  const Index c_in = map.conv.c_in, c_out = map.conv.c_out, width = block.width();
+  const WeightView& w = map.weight;
+  Real taps[9 * kLanes * kTileWidth];  // (9, input channels, width)
+  for (Index tap = 0; tap < 9; ++tap)
+    pack_columns(taps + tap * kLanes * width,
+                 w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input, w.output,
+                 kLanes, block);
+  const Index step = c_in * width;  // from one point to the next
+  Real* u = filter + block.first * kPoints * c_in + first * width;
+  for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
+    const Phase& phase = phases[p];
+    Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
+    if (phases.count > 1) fold(folded, half, taps, kLanes * width, phase);
+    const Real* g = phases.count > 1 ? folded : taps;
+    for (Index at = 0; at < kLanes * width; at += kLanes)
+      transform_rectangle<transform_filter, transform_filter>(
+          [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
+          [&](int i, int j, Vector value) {
+            const Index point = i * kWindow + j;
+            if (phase.reaches(point)) store(u + point * step + at, value);
+          });
+  }
+}
+
+// All of them; few are transformed by one thread.
 void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases) {
-  const Index c_in = map.conv.c_in, c_out = map.conv.c_out, slices = c_in / kLanes;
-  parallel_blocks(column_blocks(c_out) * slices, 1, [&](Index unit, Index) {
-    const ColumnBlock block = column_block(c_out, unit / slices);
-    const Index first = unit % slices * kLanes, width = block.width();
-    Real taps[9 * kLanes * kTileWidth];  // (9, input channels, width)
-    for (Index tap = 0; tap < 9; ++tap) {
-      const WeightView& w = map.weight;
-      pack_columns(taps + tap * kLanes * width,
-                   w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input,
-                   w.output, kLanes, block);
-    }
-    const Index step = c_in * width;  // from one point to the next
-    Real* u = filter + block.first * kPoints * c_in + first * width;
-    for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
-      const Phase& phase = phases[p];
-      Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
-      if (phases.count > 1) fold(folded, half, taps, kLanes * width, phase);
-      const Real* g = phases.count > 1 ? folded : taps;
-      for (Index at = 0; at < kLanes * width; at += kLanes)
-        transform_rectangle<transform_filter, transform_filter>(
-            [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
-            [&](int i, int j, Vector value) {
-              const Index point = i * kWindow + j;
-              if (phase.reaches(point)) store(u + point * step + at, value);
-            });
-    }
+  constexpr Index kGrain = 8;
+  const Index c_out = map.conv.c_out, slices = map.conv.c_in / kLanes;
+  parallel_blocks(column_blocks(c_out) * slices, kGrain, [&](Index first, Index last) {
+    for (Index unit = first; unit < last; ++unit)
+      transform_filters(filter, map, phases, column_block(c_out, unit / slices),
+                        unit % slices * kLanes);
   });
 }
 
