@@ -120,9 +120,12 @@ void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s,
 // packs its block for itself.
 void multiply(const Result& result, const Real* a, const Real* b, const Real* packed,
               const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
-  // Small units are taken several at a time, for a thread costs a few microseconds to wake.
+  // A thread costs a few microseconds to wake, some tens if it has gone to sleep: small units are
+  // taken several at a time, and a small product is left to one thread.
+  constexpr Index kSmallBlock = 500'000, kSmallProduct = 2'000'000;
   const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * cut.inner;
-  const Index grain = std::max<Index>(1, 500'000 / std::max<Index>(1, operations));
+  const bool small = cut.units * operations <= kSmallProduct;
+  const Index grain = std::max<Index>(1, small ? cut.units : kSmallBlock / operations);
   parallel_blocks(cut.units, grain, [&](Index first, Index last) {
     for (Index index = first; index < last; ++index) {
       const ColumnBlock block = column_block(s.n, index % cut.column_blocks);
