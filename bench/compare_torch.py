@@ -40,7 +40,9 @@ CONVOLUTIONS = [
     (128, 14, 64, 64, 3),
     (128, 7, 128, 128, 3),
 ]
-PASSIVE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+# How threads wait: they spin for some ten microseconds, as our programs have it, then they sleep. A
+# side that waits for its turn must not spin on.
+WAITING = {"GOMP_SPINCOUNT": "3000", "KMP_BLOCKTIME": "0"}
 
 
 class Failure(Exception):
@@ -54,8 +56,7 @@ class Process:
         self.name = name
         self.model = None  # the request that built what it holds now
         self.errors = tempfile.TemporaryFile("w+")
-        # The threads of a side that waits must sleep, not spin.
-        environment = os.environ | PASSIVE | {"OMP_NUM_THREADS": str(threads)}
+        environment = os.environ | WAITING | {"OMP_NUM_THREADS": str(threads)}
         try:
             self.process = subprocess.Popen(
                 command,
