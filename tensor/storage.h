@@ -6,6 +6,7 @@
 
 #include "tensor/dispatch.h"
 #include "tensor/kernels/packed_weights.h"
+#include "tensor/kernels/real.h"
 
 namespace ink {
 

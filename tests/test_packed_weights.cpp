@@ -42,7 +42,7 @@ TEST_CASE("packed weights: kept without recording, until the weights are written
     CHECK(equal(run(), recorded));
     CHECK(w.packed_weights().size() == 1);
     // A write behind the tensor's back, which shows that the packed ones are read.
-    Real& first = *const_cast<Real*>(w.data());
+    Real& first = *const_cast<Real*>(w.data());  // NOLINT
     const Real before = std::exchange(first, Real(100));
     CHECK(equal(run(), recorded));
     first = before;
