@@ -30,7 +30,8 @@ struct Cut {
 };
 
 Cut cut(const GemmSizes& s) {
-  constexpr Index kUnitOperations = 1'000'000, kLeastRows = 64, kLeastInner = 1024,
+  // (So many operations that 128 rows by 128 of k are one unit, which packs its block once.)
+  constexpr Index kUnitOperations = 1'100'000, kLeastRows = 64, kLeastInner = 1024,
                   kEnoughUnits = 16;
   const Index row_operations = 2 * kTileWidth * std::max<Index>(s.k, 1);
   Cut cut{};
