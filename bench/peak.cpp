@@ -15,7 +15,7 @@ namespace ink::bench {
 namespace {
 
 // Of a few milliseconds each: for a moment a new thread may share the core of another.
-constexpr int kRuns = 50;
+constexpr int kRuns = 300;
 
 // 16 independent chains of fused multiply-adds keep two units of four cycles' latency busy.
 Real multiply_add_chains(Index rounds, Real factor) {
