@@ -37,7 +37,7 @@ class WinogradWeightSum {
 
  private:
   template <int Vectors>
-  void add_products(const winograd::TileGroup& group, const ColumnBlock& block, Index phase);
+  void add_block(const winograd::TileGroup& group, const ColumnBlock& block, Index phase);
   Real* sums(Index phase, const ColumnBlock& block, Index point) const {
     const Index first = phase * conv_.c_out + block.first;
     return sums_.data() + (first * winograd::kPoints + point * block.width()) * conv_.c_in;

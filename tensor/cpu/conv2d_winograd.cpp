@@ -64,84 +64,142 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& pha
                      phases.count * kPoints * conv_.c_in * conv_.c_out,
                      [&](Real* filter) { transform_filters(filter, map, phases); })) {}
 
-// m = v u at every point: (tiles, c_in) by (c_in, c_out) (WINO.7). The phases of a larger image are
-// added up, those after the first to what m has.
+namespace {
+
+// m = v u of some tiles, at one point and for a block of output channels (WINO.7); or the same
+// added to m.
+template <int Tiles, int Vectors, bool kAdd>
+[[gnu::noinline]] void multiply_tiles(Real* m, const Real* v, const Real* u, Index c_in) {
+  constexpr Index kWidth = Vectors * kLanes;
+  Vector sum[Tiles][Vectors] = {};
+  for (Index c = 0; c < c_in; c += kLanes, v += kSlice, u += kLanes * kWidth)
+    accumulate<0, Tiles>(sum, v, kLanes, 1, u, kWidth, kLanes);
+#pragma GCC unroll 24
+  for (int t = 0; t < Tiles; ++t)
+#pragma GCC unroll 4
+    for (int o = 0; o < Vectors; ++o) {
+      Real* to = m + t * kLanes + o * kSlice;
+      store(to, kAdd ? load(to) + sum[t][o] : sum[t][o]);
+    }
+}
+
+// `count` tiles of a group. Half the registers hold sums, so that whole groups are cut evenly.
+template <int Vectors, bool kAdd>
+void multiply_point(Real* m, const Real* v, const Real* u, Index c_in, Index count) {
+  constexpr int kMost = std::min(tile_rows(Vectors), 16 / Vectors);
+  for_each_tile<kMost>(count, [&](auto tiles, Index first) {
+    multiply_tiles<tiles, Vectors, kAdd>(m + first * kLanes, v + first * kLanes, u, c_in);
+  });
+}
+
+}  // namespace
+
+// At every point, (tiles, c_in) by (c_in, c_out). The phases of a larger image are added up, those
+// after the first to what m has.
 void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& group,
                                    Index phase) const {
   const Index c_in = conv_.c_in, c_out = conv_.c_out;
-  const Index v_tile = tile_stride(c_in), m_tile = tile_stride(c_out);
   const bool add = phases_.of_image() && phase > 0;
   const Real* filter = filter_->data() + phase * kPoints * c_in * c_out;
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
+    const auto products = block.vectors == 2
+                              ? (add ? multiply_point<2, true> : multiply_point<2, false>)
+                              : (add ? multiply_point<1, true> : multiply_point<1, false>);
     for (Index point = 0; point < kPoints; ++point) {
       const bool reached = phases_[phase].reaches(point);
       if (add && !reached) continue;
-      const Index inner = reached ? c_in : 0;
-      const Real* u = filter + (block.first * kPoints + point * block.width()) * c_in;
       const TileGroup::Range range = group.that_need(point);
-      const auto product = [&](auto vectors, auto tiles, Index first) {
-        const Index tile = range.first + first;
-        Real* to = m + tile * m_tile + point * c_out + block.first;
-        Vector sum[tiles][vectors] = {};
-        accumulate<0, tiles>(sum, v + tile * v_tile + point * c_in, v_tile, 1, u, block.width(),
-                             inner);
-        store_tile({to, m_tile, block.count, nullptr, nullptr, add ? to : nullptr}, sum);
-      };
-      const Index count = range.last - range.first;
-      if (block.vectors == 2)
-        for_each_tile<tile_rows(2)>(count, [&](auto tiles, Index first) {
-          product(std::integral_constant<int, 2>{}, tiles, first);
-        });
-      else
-        for_each_tile<strided_tile_rows(1)>(count, [&](auto tiles, Index first) {
-          product(std::integral_constant<int, 1>{}, tiles, first);
-        });
+      const Index first = range.first * kLanes;
+      products(m + point * point_stride(c_out) + block.first / kLanes * kSlice + first,
+               v + point * point_stride(c_in) + first,
+               filter + (block.first * kPoints + point * block.width()) * c_in, reached ? c_in : 0,
+               range.last - range.first);
     }
   }
 }
 
-// y at a tile of the phase that starts at `offset` = A^T m A + epilogue, for its products m
-// (kPoints, c_out).
+namespace {
+
+// Where the results of a tile go: rows and pixels follow `row` and `pixel` elements apart, in the
+// residual as well.
+struct TileResult {
+  Real* y;
+  const Real* residual;  // or null
+  Index row, pixel;
+};
+
+// kLanes channels of y = A^T m A + bias, and the residual. (In registers, as the windows'.)
+template <int Down, int Across, bool kResidual>
+[[gnu::noinline]] void output_pixels(Real* y, const Real* residual, Index row, Index pixel,
+                                     const Real* m, Index step, Vector bias) {
+  transform_rectangle<transform_output<Down>, transform_output<Across>>(
+      [&](int i, int j) { return load(m + (i * kWindow + j) * step); },
+      [&](int i, int j, Vector value) {
+        const Index at = i * row + j * pixel;
+        value += bias;
+        if constexpr (kResidual) value += load(residual + at);
+        store(y + at, value);
+      });
+}
+
+// The same of a tile that has fewer results than the transform gives.
+template <int Down, int Across>
+void output_line(const TileResult& to, const TileGrid::Place& place, const Real* m, Index step,
+                 Vector bias) {
+  constexpr Index kRow = kTile * kLanes;
+  Real pixels[kTile * kRow];
+  output_pixels<Down, Across, false>(pixels, nullptr, kRow, kLanes, m, step, bias);
+  for (Index i = 0; i < place.rows; ++i)
+    for (Index j = 0; j < place.columns; ++j) {
+      const Index at = i * to.row + j * to.pixel;
+      Vector value = load(pixels + i * kRow + j * kLanes);
+      if (to.residual != nullptr) value += load(to.residual + at);
+      store(to.y + at, value);
+    }
+}
+
+}  // namespace
+
+// y at a tile of the phase that starts at `offset`, for its products m.
 void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue,
-                                      Index tile, Index offset) const {
-  const TileGrid::Place place = grid_.place(tile);
+                                      const TileGroup::Tile& tile, Index offset) const {
+  const TileGrid::Place& place = *tile.place;
   const Index corner =
-      offset + place.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
+      offset + tile.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
+  const Index step = point_stride(conv_.c_out);
+  const Real* image_bias = shifted(epilogue.image_bias, tile.image * conv_.c_out);
   with_points(place, [&](auto down, auto across) {
-    for (Index o = 0; o < conv_.c_out; o += kLanes) {
+    for (Index o = 0; o < conv_.c_out; o += kLanes, m += kSlice) {
       Vector bias{};
       if (epilogue.bias != nullptr) bias += load(epilogue.bias + o);
-      if (epilogue.image_bias != nullptr)
-        bias += load(epilogue.image_bias + place.image * conv_.c_out + o);
-      transform_rectangle<transform_output<down>, transform_output<across>>(
-          [&](int i, int j) { return load(m + (i * kWindow + j) * conv_.c_out + o); },
-          [&](int i, int j, Vector value) {
-            if (place.is_line() && (i >= place.rows || j >= place.columns)) return;
-            const Index at = corner + i * conv_.y_row + j * conv_.y_pixel + o;
-            value += bias;
-            if (epilogue.residual != nullptr) value += load(epilogue.residual + at);
-            store(y + at, value);
-          });
+      if (image_bias != nullptr) bias += load(image_bias + o);
+      const TileResult to{y + corner + o, shifted(epilogue.residual, corner + o), conv_.y_row,
+                          conv_.y_pixel};
+      if (place.is_line())
+        output_line<down, across>(to, place, m, step, bias);
+      else if (to.residual != nullptr)
+        output_pixels<down, across, true>(to.y, to.residual, to.row, to.pixel, m, step, bias);
+      else
+        output_pixels<down, across, false>(to.y, nullptr, to.row, to.pixel, m, step, bias);
     }
   });
 }
 
 void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first,
                               Index last) const {
-  const Index v_tile = tile_stride(conv_.c_in), m_tile = tile_stride(conv_.c_out);
-  const Scratch<Real> v(kGroup * v_tile), m(kGroup * m_tile);
+  const Scratch<Real> v(group_size(conv_.c_in)), m(group_size(conv_.c_out));
   for_each_group(grid_, first, last, [&](const TileGroup& group) {
     for (Index phase = 0; phase < phases_.count; ++phase) {
+      const Phase& of = phases_[phase];
       if (phase == 0 || phases_.of_image())
         for (Index i = 0; i < group.count(); ++i)
-          grid_.transform_window(v.data() + i * v_tile, x + grid_.x_offset(phases_[phase]),
-                                 group.tile(i));
+          grid_.transform_window(v.data() + i * kLanes, x + grid_.x_offset(of), group[i].image,
+                                 *group[i].place);
       multiply(m.data(), v.data(), group, phase);
       if (phase == phases_.count - 1 || !phases_.of_image())
         for (Index i = 0; i < group.count(); ++i)
-          output_tile(y, m.data() + i * m_tile, epilogue, group.tile(i),
-                      grid_.y_offset(phases_[phase]));
+          output_tile(y, m.data() + i * kLanes, epilogue, group[i], grid_.y_offset(of));
     }
   });
 }

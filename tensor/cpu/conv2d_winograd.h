@@ -29,8 +29,8 @@ class WinogradConvolution {
 
  private:
   void multiply(Real* m, const Real* v, const winograd::TileGroup& group, Index phase) const;
-  void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue, Index tile,
-                   Index offset) const;
+  void output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue,
+                   const winograd::TileGroup::Tile& tile, Index offset) const;
 
   DirectConv conv_;
   winograd::Phases phases_;

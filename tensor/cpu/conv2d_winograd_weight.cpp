@@ -10,25 +10,46 @@ using namespace winograd;
 
 namespace {
 
-// m (kPoints, c_out) = A dy A^T of a tile, whose pixels are also added to dbias (c_out).
-void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGrid::Place& tile,
+// kLanes channels of m = A dy A^T at a tile; the sum of its pixels and `sum`. (In registers, as the
+// windows'.)
+template <int Down, int Across>
+[[gnu::noinline]] Vector transform_gradient(Real* m, Index step, const Real* dy, Index row,
+                                            Index pixel, Vector sum) {
+  transform_rectangle<transform_output_adjoint<Down>, transform_output_adjoint<Across>>(
+      [&](int i, int j) {
+        const Vector d = load(dy + i * row + j * pixel);
+        sum += d;
+        return d;
+      },
+      [&](int i, int j, Vector value) { store(m + (i * kWindow + j) * step, value); });
+  return sum;
+}
+
+// The same of a tile that has fewer pixels than the transform takes.
+template <int Down, int Across>
+Vector transform_line(Real* m, Index step, const Real* dy, const TileGrid::Place& place,
+                      const DirectConv& conv, Vector sum) {
+  constexpr Index kRow = kTile * kLanes;
+  Real pixels[kTile * kRow] = {};
+  for (Index i = 0; i < place.rows; ++i)
+    for (Index j = 0; j < place.columns; ++j)
+      store(pixels + i * kRow + j * kLanes, load(dy + i * conv.y_row + j * conv.y_pixel));
+  return transform_gradient<Down, Across>(m, step, pixels, kRow, kLanes, sum);
+}
+
+// A tile in all channels, whose pixels are also added to dbias (c_out).
+void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGroup::Tile& tile,
                         const DirectConv& conv) {
-  const Real* corner =
-      dy + tile.image * conv.y_image + tile.top * conv.y_row + tile.left * conv.y_pixel;
-  with_points(tile, [&](auto down, auto across) {
-    for (Index o = 0; o < conv.c_out; o += kLanes) {
-      Vector sum = load(dbias + o);
-      transform_rectangle<transform_output_adjoint<down>, transform_output_adjoint<across>>(
-          [&](int i, int j) {
-            if (tile.is_line() && (i >= tile.rows || j >= tile.columns)) return Vector{};
-            const Vector pixel = load(corner + i * conv.y_row + j * conv.y_pixel + o);
-            sum += pixel;
-            return pixel;
-          },
-          [&](int i, int j, Vector value) {
-            store(m + (i * kWindow + j) * conv.c_out + o, value);
-          });
-      store(dbias + o, sum);
+  const TileGrid::Place& place = *tile.place;
+  const Index step = point_stride(conv.c_out);
+  dy += tile.image * conv.y_image + place.top * conv.y_row + place.left * conv.y_pixel;
+  with_points(place, [&](auto down, auto across) {
+    for (Index o = 0; o < conv.c_out; o += kLanes, m += kSlice) {
+      const Vector sum = load(dbias + o);
+      store(dbias + o,
+            place.is_line()
+                ? transform_line<down, across>(m, step, dy + o, place, conv, sum)
+                : transform_gradient<down, across>(m, step, dy + o, conv.y_row, conv.y_pixel, sum));
     }
   });
 }
@@ -52,48 +73,56 @@ WinogradWeightSum::WinogradWeightSum(const TileGrid& grid, const DirectConv& con
     : grid_(grid),
       conv_(conv),
       phases_(phases),
-      v_(kGroup * tile_stride(conv.c_in)),
-      m_(kGroup * tile_stride(conv.c_out)),
+      v_(group_size(conv.c_in)),
+      m_(group_size(conv.c_out)),
       sums_(phases.count * kPoints * conv.c_in * conv.c_out),
       dbias_(conv.c_out) {
   std::fill_n(dbias_.data(), conv.c_out, Real(0));
 }
 
+namespace {
+
+// to (Rows, width) = v^T m, or += it, over some tiles at one point: Rows channels of the input and
+// a block of those of the output.
+template <int Rows, int Vectors>
+[[gnu::noinline]] void add_products(Real* to, const Real* v, const Real* m, Index tiles,
+                                    bool empty) {
+  constexpr Index kWidth = Vectors * kLanes;
+  Vector sum[Rows][Vectors] = {};
+  accumulate<0, Rows>(sum, v, 1, kLanes, m, kLanes, tiles, kSlice);
+  store_tile({to, kWidth, kWidth, nullptr, nullptr, empty ? nullptr : to}, sum);
+}
+
+}  // namespace
+
 // sums += v^T m over the tiles of a group.
 template <int Vectors>
-void WinogradWeightSum::add_products(const TileGroup& group, const ColumnBlock& block,
-                                     Index phase) {
-  const Index c_in = conv_.c_in;
-  const Index v_tile = tile_stride(c_in), m_tile = tile_stride(conv_.c_out);
+void WinogradWeightSum::add_block(const TileGroup& group, const ColumnBlock& block, Index phase) {
+  constexpr int kRows = std::min(kLanes, kVectorRegisters / 2 / Vectors);
   for (Index point = 0; point < kPoints; ++point) {
     const TileGroup::Range range = group.that_need(point);
-    const Index tiles = range.last - range.first;
+    const Index tiles = range.last - range.first, first = range.first * kLanes;
     if (!phases_[phase].reaches(point) || (tiles == 0 && !empty_)) continue;
-    const Real* v = v_.data() + range.first * v_tile + point * c_in;
-    const Real* m = m_.data() + range.first * m_tile + point * conv_.c_out + block.first;
-    for_each_tile<tile_rows(Vectors)>(c_in, [&](auto channels, Index c) {
-      Real* to = sums(phase, block, point) + c * block.width();
-      Vector sum[channels][Vectors] = {};
-      accumulate<0, channels>(sum, v + c, 1, v_tile, m, m_tile, tiles);
-      store_tile({to, block.width(), block.width(), nullptr, nullptr, empty_ ? nullptr : to}, sum);
-    });
+    const Real* v = v_.data() + point * point_stride(conv_.c_in) + first;
+    const Real* m = m_.data() + point * point_stride(conv_.c_out) + block.first / kLanes * kSlice;
+    Real* to = sums(phase, block, point);
+    for (Index c = 0; c < conv_.c_in; c += kRows, to += kRows * block.width())
+      add_products<kRows, Vectors>(to, v + c / kLanes * kSlice + c % kLanes, m + first, tiles,
+                                   empty_);
   }
 }
 
 void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last) {
-  const Index v_tile = tile_stride(conv_.c_in), m_tile = tile_stride(conv_.c_out);
   for_each_group(grid_, first, last, [&](const TileGroup& group) {
     for (Index i = 0; i < group.count(); ++i)
-      grid_.transform_window(v_.data() + i * v_tile, x, group.tile(i));
+      grid_.transform_window(v_.data() + i * kLanes, x, group[i].image, *group[i].place);
     for (Index phase = 0; phase < phases_.count; ++phase) {
       const Real* start = dy + grid_.y_offset(phases_[phase]);
       for (Index i = 0; i < group.count(); ++i)
-        transform_gradient(m_.data() + i * m_tile, dbias_.data(), start, grid_.place(group.tile(i)),
-                           conv_);
+        transform_gradient(m_.data() + i * kLanes, dbias_.data(), start, group[i], conv_);
       for (Index b = 0; b < column_blocks(conv_.c_out); ++b) {
         const ColumnBlock block = column_block(conv_.c_out, b);
-        block.vectors == 2 ? add_products<2>(group, block, phase)
-                           : add_products<1>(group, block, phase);
+        block.vectors == 2 ? add_block<2>(group, block, phase) : add_block<1>(group, block, phase);
       }
     }
     empty_ = false;

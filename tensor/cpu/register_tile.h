@@ -36,17 +36,17 @@ constexpr int strided_tile_rows(int vectors) {
 // sum[r] += sum_k A[r, k] B[k] for k < inner and the rows First <= r < Last of the tile. (MM.1)
 //
 // `a` points to the row First; `a_row` and `a_inner` lead from one row and one k of A to the next,
-// `b_inner` from one k of B to the next. It must be inlined with its loops over the tile unrolled:
-// only then do the sums live in registers.
+// `b_inner` from one k of B to the next, `b_vector` from vector to vector. It must be inlined with
+// its loops over the tile unrolled: only then do the sums live in registers.
 template <int First, int Last, int Rows, int Vectors>
 [[gnu::always_inline]] inline void accumulate(Vector (&sum)[Rows][Vectors], const Real* a,
                                               Index a_row, Index a_inner, const Real* b,
-                                              Index b_inner, Index inner) {
+                                              Index b_inner, Index inner, Index b_vector = kLanes) {
   if constexpr (First < Last) {
     for (Index k = 0; k < inner; ++k) {
       Vector b_k[Vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) b_k[v] = load(b + k * b_inner + v * kLanes);
+      for (int v = 0; v < Vectors; ++v) b_k[v] = load(b + k * b_inner + v * b_vector);
 #pragma GCC unroll 24
       for (int r = First; r < Last; ++r) {
         const Vector a_rk = splat(a[(r - First) * a_row + k * a_inner]);

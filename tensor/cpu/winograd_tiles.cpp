@@ -11,7 +11,7 @@ TileGrid::TileGrid(const DirectConv& conv, const Phases& phases)
       x_row_(conv.w * conv.c_in),
       x_pixel_(conv.c_in),
       places_(per_image_),
-      pixels_(per_image_ * kPoints),
+      windows_(per_image_ * kPoints),
       zeros_(conv.c_in) {
   if (phases.of_image()) {
     x_image_ *= 4;
@@ -21,68 +21,82 @@ TileGrid::TileGrid(const DirectConv& conv, const Phases& phases)
   std::fill_n(zeros_.data(), conv.c_in, Real(0));
   for (Index tile = 0; tile < per_image_; ++tile) {
     const Index top = tile / across_ * kTile, left = tile % across_ * kTile;
-    places_[tile] = {0, top, left, std::min<Index>(kTile, conv.rows - top),
-                     std::min<Index>(kTile, conv.columns - left)};
+    Index* window = windows_.data() + tile * kPoints;
+    places_[tile] = {top, left, std::min<Index>(kTile, conv.rows - top),
+                     std::min<Index>(kTile, conv.columns - left), window};
     for (Index point = 0; point < kPoints; ++point) {
       const Index i = top + point / kWindow - conv.pad_top;
       const Index j = left + point % kWindow - conv.pad_left;
       const bool inside = i >= 0 && i < conv.h && j >= 0 && j < conv.w;
-      pixels_[tile * kPoints + point] = inside ? i * x_row_ + j * x_pixel_ : -1;
+      window[point] = inside ? i * x_row_ + j * x_pixel_ : -1;
     }
   }
 }
 
 namespace {
 
-// kLanes channels of a window, whose pixels stand at pixel(i, j). (Not inlined: a loop over
-// channels around it would keep the addresses of all points, and spill them.)
-template <int Down, int Across, class Pixel>
-[[gnu::noinline]] void transform_pixels(Real* v, Index c_in, Pixel pixel) {
+// Of kLanes channels. These take what they need in registers, and are no part of a loop over the
+// channels: what is passed through memory has to arrive there before a call can begin, and a loop
+// would keep the addresses of all points, and spill them.
+
+// A window inside the image.
+[[gnu::noinline]] void transform_inner_window(Real* v, Index step, const Real* corner, Index row,
+                                              Index column) {
+  transform_rectangle<transform_input<kWindow>, transform_input<kWindow>>(
+      [&](int i, int j) { return load(corner + i * row + j * column); },
+      [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * step, value); });
+}
+
+// The channels from c on of a window of the given pixels, at the first points along its sides.
+template <int Down, int Across>
+[[gnu::noinline]] void transform_pixels(Real* v, Index step, const Real* const* pixel, Index c) {
   transform_rectangle<transform_input<Down>, transform_input<Across>>(
-      [&](int i, int j) { return load(pixel(i, j)); },
-      [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * c_in, value); });
+      [&](int i, int j) { return load(pixel[i * kWindow + j] + c); },
+      [&](int i, int j, Vector value) { store(v + (i * kWindow + j) * step, value); });
 }
 
 }  // namespace
 
-void TileGrid::transform_window(Real* v, const Real* x, Index tile) const {
-  const Index c_in = conv_.c_in, row = x_row_, column = x_pixel_;
-  const Real* image = x + tile / per_image_ * x_image_;
-  const Index* offset = pixels_.data() + tile % per_image_ * kPoints;
-  const Place at = place(tile);
-  if (at.is_whole() && offset[0] >= 0 && offset[kPoints - 1] >= 0) {  // all inside the image
+void TileGrid::transform_window(Real* v, const Real* x, Index image, const Place& place) const {
+  const Index c_in = conv_.c_in, step = point_stride(c_in);
+  const Real* of_image = x + image * x_image_;
+  if (place.is_whole() && place.sees_no_padding()) {
+    const Real* corner = of_image + place.window[0];
     for (Index c = 0; c < c_in; c += kLanes)
-      transform_pixels<kWindow, kWindow>(v + c, c_in,
-                                         [=, corner = image + offset[0] + c](int i, int j) {
-                                           return corner + i * row + j * column;
-                                         });
+      transform_inner_window(v + c / kLanes * kSlice, step, corner + c, x_row_, x_pixel_);
     return;
   }
   const Real* pixel[kPoints];
-  for (int p = 0; p < kPoints; ++p) pixel[p] = offset[p] < 0 ? zeros_.data() : image + offset[p];
-  with_points(at, [&](auto down, auto across) {
+  for (int p = 0; p < kPoints; ++p)
+    pixel[p] = place.window[p] < 0 ? zeros_.data() : of_image + place.window[p];
+  with_points(place, [&](auto down, auto across) {
     for (Index c = 0; c < c_in; c += kLanes)
-      transform_pixels<down, across>(
-          v + c, c_in, [&pixel, c](int i, int j) { return pixel[i * kWindow + j] + c; });
+      transform_pixels<down, across>(v + c / kLanes * kSlice, step, pixel, c);
   });
 }
 
 TileGroup::TileGroup(const TileGrid& grid, Index first, Index last)
     : points_below_(grid.points_below()), points_right_(grid.points_right()) {
-  std::array<int, kGroup> kinds;
-  for (Index tile = first; tile < last; ++tile) {
-    const TileGrid::Place place = grid.place(tile);
-    const bool whole = place.columns == kTile;
-    kinds[static_cast<std::size_t>(tile - first)] =
-        place.rows == kTile ? (whole ? kWhole : kRight) : (whole ? kBelow : kCorner);
+  const Index per_image = grid.per_image();
+  const auto for_each_tile = [&](const auto& body) {
+    Tile tile{first / per_image, &grid.place(first % per_image)};
+    const TileGrid::Place* const end = &grid.place(0) + per_image;
+    for (Index i = first; i < last; ++i) {
+      const bool whole = tile.place->columns == kTile;
+      const bool of_whole_rows = tile.place->rows == kTile;
+      body(tile, of_whole_rows ? (whole ? kWhole : kRight) : (whole ? kBelow : kCorner));
+      if (++tile.place == end) tile = {tile.image + 1, &grid.place(0)};
+    }
+  };
+  for_each_tile([&](const Tile&, std::size_t kind) { ++last_[kind]; });
+  std::array<Index, 4> next{};
+  for (std::size_t kind = 1; kind < 4; ++kind) {
+    next[kind] = last_[kind - 1];
+    last_[kind] += last_[kind - 1];
   }
-  Index count = 0;
-  for (const int kind : {kBelow, kWhole, kRight, kCorner}) {
-    for (Index tile = first; tile < last; ++tile)
-      if (kinds[static_cast<std::size_t>(tile - first)] == kind)
-        tiles_[static_cast<std::size_t>(count++)] = tile;
-    last_[static_cast<std::size_t>(kind)] = count;
-  }
+  for_each_tile([&](const Tile& tile, std::size_t kind) {
+    tiles_[static_cast<std::size_t>(next[kind]++)] = tile;
+  });
 }
 
 }  // namespace ink::cpu::winograd

@@ -14,9 +14,12 @@ namespace ink::cpu::winograd {
 // the second-level cache.
 inline constexpr Index kGroup = 32;
 
-// From the products of one tile of a group to those of the next, in elements: (kPoints, channels),
-// and a cache line, without which the tiles of 128 channels would share a few sets of the cache.
-constexpr Index tile_stride(Index channels) { return kPoints * channels + kCacheLine; }
+// A group's values at the points: (kPoints, channels / kLanes) slices of (kGroup, kLanes). To a
+// product over the channels, its tiles are rows that lie at constant distances. Between two slices
+// is a cache line, without which those of some points would share a few sets of the cache.
+inline constexpr Index kSlice = kGroup * kLanes + kCacheLine;
+constexpr Index point_stride(Index channels) { return channels / kLanes * kSlice; }
+constexpr Index group_size(Index channels) { return kPoints * point_stride(channels); }
 
 constexpr Index tiles_per_image(const DirectConv& conv) {
   return divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
@@ -30,19 +33,19 @@ class TileGrid {
 
   Index per_image() const { return per_image_; }
 
-  // The first pixel of a tile and how many rows and columns of it exist.
+  // The first pixel of a tile of an image, how many rows and columns of it exist, and where the
+  // pixels of its window stand.
   struct Place {
-    Index image, top, left, rows, columns;
+    Index top, left, rows, columns;
+    const Index* window;  // (kPoints), from the image's first element; -1 outside it
 
     bool is_whole() const { return rows == kTile && columns == kTile; }
     // Whether it has fewer results along a side than kLeastPoints give.
     bool is_line() const { return rows == 1 || columns == 1; }
+    // Whether all of its window lies inside the image.
+    bool sees_no_padding() const { return window[0] >= 0 && window[kPoints - 1] >= 0; }
   };
-  Place place(Index tile) const {
-    Place place = places_[tile % per_image_];
-    place.image = tile / per_image_;
-    return place;
-  }
+  const Place& place(Index tile_of_image) const { return places_[tile_of_image]; }
 
   // The points that a tile at the lower edge and one at the right edge need.
   int points_below() const { return points_needed((conv_.rows - 1) % kTile + 1); }
@@ -57,8 +60,9 @@ class TileGrid {
     return phase.row * (conv_.y_row / 2) + phase.column * (conv_.y_pixel / 2);
   }
 
-  // v (kPoints, c_in) = B^T d B of the tile's window d on x, at the points that it needs.
-  void transform_window(Real* v, const Real* x, Index tile) const;
+  // v = B^T d B of the window d on x that a tile of an image sees, at the points that it needs:
+  // (kPoints, c_in / kLanes) vectors, laid out as a group's.
+  void transform_window(Real* v, const Real* x, Index image, const Place& place) const;
 
  private:
   DirectConv conv_;
@@ -66,7 +70,7 @@ class TileGrid {
   Index across_, per_image_;
   Index x_image_, x_row_, x_pixel_;  // from one to the next
   Scratch<Place> places_;            // (per_image_)
-  Scratch<Index> pixels_;            // (per_image_, kPoints), offsets from the image; -1 outside it
+  Scratch<Index> windows_;           // (per_image_, kPoints)
   Scratch<Real> zeros_;              // (c_in), a pixel of the padding
 };
 
@@ -91,8 +95,12 @@ class TileGroup {
   // The tiles [first, last) of the grid.
   TileGroup(const TileGrid& grid, Index first, Index last);
 
+  struct Tile {
+    Index image;
+    const TileGrid::Place* place;
+  };
   Index count() const { return last_.back(); }
-  Index tile(Index i) const { return tiles_[static_cast<std::size_t>(i)]; }
+  const Tile& operator[](Index i) const { return tiles_[static_cast<std::size_t>(i)]; }
 
   // The places in the group whose tiles need a point.
   struct Range {
@@ -109,7 +117,7 @@ class TileGroup {
  private:
   enum { kBelow, kWhole, kRight, kCorner };
   int points_below_, points_right_;  // that tiles at these edges need
-  std::array<Index, kGroup> tiles_;
+  std::array<Tile, kGroup> tiles_;
   std::array<Index, 4> last_{};  // of each kind, the place behind its tiles
 };
 
