@@ -175,7 +175,7 @@ void accumulate_chunk(const Task& task, Index chunk, Real* packed) {
 
 void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
   // A thread's share, in additions: few are made by one.
-  constexpr Index kGrain = 500'000;
+  constexpr Index kGrain = 60'000;
   const Index rows = std::max<Index>(1, kGrain / std::max<Index>(1, sums.chunks * sums.row));
   parallel_blocks(sums.taps + 1, rows, [&](Index first, Index last) {
     for (Index o = 0; o < sums.c_out; o += kLanes) {

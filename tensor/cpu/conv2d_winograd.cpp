@@ -45,7 +45,7 @@ void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases,
 
 // All of them; few are transformed by one thread.
 void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases) {
-  constexpr Index kGrain = 8;
+  constexpr Index kGrain = 2;
   const Index c_out = map.conv.c_out, slices = map.conv.c_in / kLanes;
   parallel_blocks(column_blocks(c_out) * slices, kGrain, [&](Index first, Index last) {
     for (Index unit = first; unit < last; ++unit)

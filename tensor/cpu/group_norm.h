@@ -22,16 +22,19 @@ struct Joined {
 };
 using JoinedInput = Joined<const Real>;
 
-// As those of tensor/kernels/group_norm.h; mean, rstd and y are of the joined image.
+// As those of tensor/kernels/group_norm.h; mean, rstd and y are of the joined image. What is known
+// of SiLU's derivative from group_norm_apply, the backward pass need not compute: `slope`, or null.
 void group_norm_forward(Real* y, Real* mean, Real* rstd, const JoinedInput& x, const Real* gamma,
                         const Real* beta, const GroupNormSizes& sizes);
 void group_norm_backward(const Joined<Real>& dx, Real* dgamma, Real* dbeta, const Real* dy,
-                         const JoinedInput& x, const Real* mean, const Real* rstd,
-                         const Real* gamma, const Real* beta, const GroupNormSizes& sizes,
-                         const JoinedInput& so_far);
+                         const Real* slope, const JoinedInput& x, const Real* mean,
+                         const Real* rstd, const Real* gamma, const Real* beta,
+                         const GroupNormSizes& sizes, const JoinedInput& so_far);
 
-// y of group_norm_forward from its mean and rstd: the same bits. (GN.3)
-void group_norm_apply(Real* y, const JoinedInput& x, const Real* mean, const Real* rstd,
-                      const Real* gamma, const Real* beta, const GroupNormSizes& sizes);
+// y of group_norm_forward from its mean and rstd: the same bits (GN.3). Unless null, `slope`, laid
+// out as y, takes SiLU's derivative where there is a SiLU. (ACT.4)
+void group_norm_apply(Real* y, Real* slope, const JoinedInput& x, const Real* mean,
+                      const Real* rstd, const Real* gamma, const Real* beta,
+                      const GroupNormSizes& sizes);
 
 }  // namespace ink::cpu

@@ -78,11 +78,11 @@ void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormC
                       const Real* mean, const Real* rstd, const NormConv2dSizes& s) {
   const Index count = s.norm.n * s.norm.pixels * s.norm.channels;
   const Scratch<Real> h(count);
-  group_norm_apply(h.data(), joined(in, s), mean, rstd, in.gamma, in.beta, s.norm);
+  group_norm_apply(h.data(), nullptr, joined(in, s), mean, rstd, in.gamma, in.beta, s.norm);
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
   conv2d_backward_data(h.data(), dy, in.weight.data, s.conv);  // dh, where h was
-  group_norm_backward(joined_dx(to, s), to.dgamma, to.dbeta, h.data(), joined(in, s), mean, rstd,
-                      in.gamma, in.beta, s.norm, joined_so_far(to, s));
+  group_norm_backward(joined_dx(to, s), to.dgamma, to.dbeta, h.data(), nullptr, joined(in, s), mean,
+                      rstd, in.gamma, in.beta, s.norm, joined_so_far(to, s));
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
   std::fill_n(dbeta.data(), chunks * blocks * channels, Real(0));
   parallel_blocks(s.norm.n, chunk_images, [&](Index chunk_first, Index chunk_last) {
     const Index chunk = chunk_first / chunk_images;
-    const Scratch<Real> h(block * image);
+    const Scratch<Real> h(block * image), slope(s.norm.silu ? block * image : 0);
     WinogradWeightSum sum(grid, conv);
     for (Index first = chunk_first; first < chunk_last; first += block) {
       const Index n = std::min(block, chunk_last - first), group = first * s.norm.groups;
@@ -119,12 +119,14 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
       const GroupNormSizes norm = of_images(s.norm, n);
       const JoinedInput x = joined(in, s).from_image(first, s.norm);
       const Real* block_dy = dy + first * conv.y_image;
-      group_norm_apply(h.data(), x, mean + group, rstd + group, in.gamma, in.beta, norm);
+      group_norm_apply(h.data(), slope.data(), x, mean + group, rstd + group, in.gamma, in.beta,
+                       norm);
       sum.add(h.data(), block_dy, 0, n * tiles);
       backward_data.run(h.data(), block_dy, {}, 0, n * dx_tiles);  // dh, where h was
       group_norm_backward(joined_dx(to, s).from_image(first, s.norm), dgamma.data() + share,
-                          dbeta.data() + share, h.data(), x, mean + group, rstd + group, in.gamma,
-                          in.beta, norm, joined_so_far(to, s).from_image(first, s.norm));
+                          dbeta.data() + share, h.data(), slope.data(), x, mean + group,
+                          rstd + group, in.gamma, in.beta, norm,
+                          joined_so_far(to, s).from_image(first, s.norm));
     }
     sum.store_to(dweight.data() + chunk * chunk_size);
   });

@@ -12,7 +12,10 @@ namespace ink::cpu {
 constexpr Index divide_up(Index a, Index b) { return (a + b - 1) / b; }
 
 // An optional operand, `by` elements on.
-inline const Real* shifted(const Real* p, Index by) { return p == nullptr ? nullptr : p + by; }
+template <class T>
+T* shifted(T* p, Index by) {
+  return p == nullptr ? nullptr : p + by;
+}
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int kVectorRegisters = 32;
