@@ -193,9 +193,12 @@ void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epil
     for (Index phase = 0; phase < phases_.count; ++phase) {
       const Phase& of = phases_[phase];
       if (phase == 0 || phases_.of_image())
-        for (Index i = 0; i < group.count(); ++i)
+        for (Index i = 0; i < group.count(); ++i) {
+          prefetch_tile(y, group[i], conv_);
+          if (epilogue.residual != nullptr) prefetch_tile(epilogue.residual, group[i], conv_);
           grid_.transform_window(v.data() + i * kLanes, x + grid_.x_offset(of), group[i].image,
                                  *group[i].place);
+        }
       multiply(m.data(), v.data(), group, phase);
       if (phase == phases_.count - 1 || !phases_.of_image())
         for (Index i = 0; i < group.count(); ++i)

@@ -54,18 +54,6 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGroup::T
   });
 }
 
-// Asks for the pixels of a tile. (Always inlined: GCC takes a function that only prefetches for one
-// without effect, and drops the call.)
-[[gnu::always_inline]] inline void prefetch_gradient(const Real* dy, const TileGroup::Tile& tile,
-                                                     const DirectConv& conv) {
-  const TileGrid::Place& place = *tile.place;
-  dy += tile.image * conv.y_image + place.top * conv.y_row + place.left * conv.y_pixel;
-  for (Index i = 0; i < place.rows; ++i)
-    for (Index j = 0; j < place.columns; ++j)
-      for (Index o = 0; o < conv.c_out; o += kCacheLine)
-        __builtin_prefetch(dy + i * conv.y_row + j * conv.y_pixel + o, 0, 2);
-}
-
 Index tiles(const DirectConv& conv) { return conv.n * tiles_per_image(conv); }
 
 }  // namespace
@@ -127,7 +115,7 @@ void WinogradWeightSum::add_block(const TileGroup& group, const ColumnBlock& blo
 void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last) {
   for_each_group(grid_, first, last, [&](const TileGroup& group) {
     for (Index i = 0; i < group.count(); ++i) {
-      prefetch_gradient(dy, group[i], conv_);
+      prefetch_tile(dy, group[i], conv_);
       grid_.transform_window(v_.data() + i * kLanes, x, group[i].image, *group[i].place);
     }
     for (Index phase = 0; phase < phases_.count; ++phase) {
