@@ -66,6 +66,10 @@ struct Unit {
 // The rows of the unit from i on. (MM.1)
 template <int Vectors, int Rows, bool Transposed>
 [[gnu::noinline]] void multiply_tile(const Unit& unit, Index i) {
+  if constexpr (!Transposed)
+    for (int r = 0; r < Rows; ++r)
+      for (Index k = 0; k < unit.inner; k += kCacheLine)
+        __builtin_prefetch(unit.a.data + (i + 2 * Rows + r) * unit.a.row + k, 0, 2);
   Vector sum[Rows][Vectors] = {};
   accumulate<0, Rows>(sum, unit.a.data + i * unit.a.row, Transposed ? 1 : unit.a.row,
                       Transposed ? unit.a.column : 1, unit.b, Vectors * kLanes, unit.inner);

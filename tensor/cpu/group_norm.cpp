@@ -16,6 +16,10 @@ namespace {
 // Rows whose deviations are taken from the mean of these rows alone.
 constexpr Index kRows = 8;
 
+// So many elements ahead of its use an image is asked for. (There it may have ended: to ask for
+// what does not exist has no effect.)
+constexpr Index kAhead = 1024;
+
 // Adds kCount rows to the running mean and sum of squared deviations m2 of every column, which have
 // seen `seen` rows. The squares are taken around the mean of the new rows, so that no large mean
 // cancels (GN.7), and joined as in Chan, Golub & LeVeque (1979). (GN.8)
@@ -46,6 +50,8 @@ void column_moments(Real* mean, Real* m2, const Real* x, Index width, const Rows
   std::fill(m2, m2 + width, Real(0));
   Index row = 0;
   for (; row + kRows <= shape.rows; row += kRows) {
+    for (Index k = 0; k < kRows * width; k += kCacheLine)
+      __builtin_prefetch(x + row * width + k + kAhead, 0, 2);
     add_rows<kRows>(mean, m2, x + row * width, width, width, row);
   }
   for (; row < shape.rows; ++row) add_rows<1>(mean, m2, x + row * width, width, width, row);
@@ -77,18 +83,16 @@ void group_moments(Real* mean, Real* rstd, const Real* column_mean, const Real* 
   }
 }
 
-// Calls f(place in the image, z) with z = scale (x - mean) + shift for one image (GN.3). The next
-// image is fetched meanwhile.
+// Calls f(place in the image, z) with z = scale (x - mean) + shift for one image (GN.3).
 template <class F>
-void normalize(const JoinedInput& x, const JoinedInput& next, const Real* mean, const Real* scale,
-               const Real* shift, const Rows& shape, F f) {
+void normalize(const JoinedInput& x, const Real* mean, const Real* scale, const Real* shift,
+               const Rows& shape, F f) {
   for_each_part(shape, [&](const Part& part) {
     for_strips(part, [&](auto vectors, Index j) {
       const Index c = part.first + j;
       for_rows<vectors>(shape, part, j, 0, shape.rows + 1,
-                        [=, from = part.in(x), ahead = part.in(next)](const auto& columns, int v,
-                                                                      Index at, Index row) {
-                          __builtin_prefetch(ahead + row, 0, 2);
+                        [=, from = part.in(x)](const auto& columns, int v, Index at, Index row) {
+                          __builtin_prefetch(from + row + kAhead, 0, 2);
                           const Index k = c + v * kLanes;
                           const Real *m = mean + k, *a = scale + k, *b = shift + k;
 #pragma omp simd
@@ -99,17 +103,16 @@ void normalize(const JoinedInput& x, const JoinedInput& next, const Real* mean, 
   });
 }
 
-// One image, whose successor in memory is fetched meanwhile: y, and unless null the derivative of
-// SiLU that the backward pass needs.
-void apply_to_image(Real* y, Real* slope, const JoinedInput& x, const JoinedInput& next,
-                    const Real* mean, const Real* rstd, const Real* gamma, const Real* beta,
-                    const Rows& shape, const GroupNormSizes& sizes) {
+// One image: y, and unless null the derivative of SiLU that the backward pass needs.
+void apply_to_image(Real* y, Real* slope, const JoinedInput& x, const Real* mean, const Real* rstd,
+                    const Real* gamma, const Real* beta, const Rows& shape,
+                    const GroupNormSizes& sizes) {
   const Scratch<Real> scratch(3 * shape.width);
   Real *center = scratch.data(), *scale = center + shape.width, *shift = scale + shape.width;
   spread(center, shape, sizes, [=](Index, Index g) { return mean[g]; });
   spread(scale, shape, sizes, [=](Index c, Index g) { return gamma[c] * rstd[g]; });
   spread(shift, shape, sizes, [=](Index c, Index) { return beta[c]; });
-  const auto run = [&](const auto& f) { normalize(x, next, center, scale, shift, shape, f); };
+  const auto run = [&](const auto& f) { normalize(x, center, scale, shift, shape, f); };
   if (!sizes.silu) {
     run([=](Index i, Real z) { y[i] = z; });
   } else if (slope == nullptr) {
@@ -133,16 +136,15 @@ void group_norm_forward(Real* y, Real* mean, Real* rstd, const JoinedInput& x, c
   parallel_blocks(sizes.n, 1, [&](Index i, Index) {
     const Scratch<Real> scratch(2 * shape.width);
     Real *column_mean = scratch.data(), *column_m2 = column_mean + shape.width;
-    const JoinedInput image_x = x.from_image(i, sizes),
-                      next = x.from_image(std::min(i + 1, sizes.n - 1), sizes);
+    const JoinedInput image_x = x.from_image(i, sizes);
     Real *image_mean = mean + i * sizes.groups, *image_rstd = rstd + i * sizes.groups;
     for_each_part(shape, [&](const Part& part) {
       column_moments(column_mean + part.first, column_m2 + part.first, part.in(image_x), part.width,
                      shape);
     });
     group_moments(image_mean, image_rstd, column_mean, column_m2, shape, sizes);
-    apply_to_image(y + i * image, nullptr, image_x, next, image_mean, image_rstd, gamma, beta,
-                   shape, sizes);
+    apply_to_image(y + i * image, nullptr, image_x, image_mean, image_rstd, gamma, beta, shape,
+                   sizes);
   });
 }
 
@@ -153,8 +155,7 @@ void group_norm_apply(Real* y, Real* slope, const JoinedInput& x, const Real* me
   if (image == 0) return;
   const Rows shape(sizes, x.skip_channels);
   parallel_blocks(sizes.n, 1, [&](Index i, Index) {
-    const JoinedInput next = x.from_image(std::min(i + 1, sizes.n - 1), sizes);
-    apply_to_image(y + i * image, shifted(slope, i * image), x.from_image(i, sizes), next,
+    apply_to_image(y + i * image, shifted(slope, i * image), x.from_image(i, sizes),
                    mean + i * sizes.groups, rstd + i * sizes.groups, gamma, beta, shape, sizes);
   });
 }
