@@ -16,10 +16,6 @@ namespace {
 // Rows whose deviations are taken from the mean of these rows alone.
 constexpr Index kRows = 8;
 
-// So many elements ahead of its use an image is asked for. (There it may have ended: to ask for
-// what does not exist has no effect.)
-constexpr Index kAhead = 1024;
-
 // Adds kCount rows to the running mean and sum of squared deviations m2 of every column, which have
 // seen `seen` rows. The squares are taken around the mean of the new rows, so that no large mean
 // cancels (GN.7), and joined as in Chan, Golub & LeVeque (1979). (GN.8)

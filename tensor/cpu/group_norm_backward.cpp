@@ -126,7 +126,11 @@ void write_gradient(const Joined<Real>& dx, const JoinedInput& so_far, const Dz&
           shape, part, j, 0, shape.rows + 1, [&](const auto& columns, int v, Index at, Index row) {
             Vector value = scale[v] * dz.load(columns, at) -
                            (shift[v] + tilt[v] * (columns.load(from + row) - mean[v]));
-            if (before != nullptr) value += columns.load(before + row);
+            if (before != nullptr) {
+              __builtin_prefetch(before + row + kAhead, 0, 2);
+              value += columns.load(before + row);
+            }
+            __builtin_prefetch(to + row + kAhead, 1, 2);
             columns.store(to + row, value);
           });
     });

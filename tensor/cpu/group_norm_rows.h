@@ -9,6 +9,10 @@
 
 namespace ink::cpu {
 
+// So many elements ahead of its use an image is asked for. (There it may have ended: to ask for
+// what does not exist has no effect.)
+inline constexpr Index kAhead = 1024;
+
 // An image read as rows of `width` columns: `fold` pixels to a row, so that the columns fill
 // vectors whatever the number of channels. The pixels left over make one last, shorter row. Of an
 // image that is joined from two, a row is one pixel.
