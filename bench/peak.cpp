@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/timer.h"
+#include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/simd.h"
 
 namespace ink::bench {
@@ -17,14 +18,16 @@ namespace {
 // Of a few milliseconds each: for a moment a new thread may share the core of another.
 constexpr int kRuns = 300;
 
-// 16 independent chains of fused multiply-adds keep two units of four cycles' latency busy.
+// Independent chains of fused multiply-adds: two units of five cycles' latency are busy with ten.
+// They must all fit the registers.
+constexpr int kChains = cpu::kVectorRegisters * 3 / 4;
+
 Real multiply_add_chains(Index rounds, Real factor) {
-  constexpr int kChains = 16;
   cpu::Vector chain[kChains];
   for (int i = 0; i < kChains; ++i) chain[i] = cpu::splat(static_cast<Real>(i));
   const cpu::Vector a = cpu::splat(factor), b = cpu::splat(Real(1e-3));
   for (Index round = 0; round < rounds; ++round) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < kChains; ++i) chain[i] = chain[i] * a + b;
   }
   Real total = 0;
@@ -35,13 +38,12 @@ Real multiply_add_chains(Index rounds, Real factor) {
 #ifdef __AVX512BF16__
 // The same with pairs of bfloat16 products, 64 FLOP an instruction.
 float bf16_chains(Index rounds) {
-  constexpr int kChains = 16;
   __m512 chain[kChains];
   for (int i = 0; i < kChains; ++i) chain[i] = _mm512_set1_ps(static_cast<float>(i));
   const __m512 small = _mm512_set1_ps(1e-3F);
   const __m512bh a = _mm512_cvtne2ps_pbh(small, small);
   for (Index round = 0; round < rounds; ++round) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < kChains; ++i) chain[i] = _mm512_dpbf16_ps(chain[i], a, a);
   }
   float total = 0;
@@ -61,7 +63,7 @@ double fma_peak() {
     total += multiply_add_chains(kRounds, Real(0.999));
     sink = total;
   });
-  const double per_thread = 2.0 * 16 * cpu::kLanes * static_cast<double>(kRounds);
+  const double per_thread = 2.0 * kChains * cpu::kLanes * static_cast<double>(kRounds);
   return per_thread * omp_get_max_threads() / seconds;
 }
 
@@ -75,7 +77,7 @@ std::optional<double> bf16_peak() {
     total += bf16_chains(kRounds);
     sink = total;
   });
-  return 64.0 * 16 * static_cast<double>(kRounds) * omp_get_max_threads() / seconds;
+  return 64.0 * kChains * static_cast<double>(kRounds) * omp_get_max_threads() / seconds;
 #else
   return std::nullopt;
 #endif
