@@ -20,14 +20,14 @@ constexpr int kRuns = 300;
 
 // Independent chains of fused multiply-adds: two units of five cycles' latency are busy with ten.
 // They must all fit the registers.
-constexpr int kChains = cpu::kVectorRegisters * 3 / 4;
+constexpr int kChains = std::min(16, cpu::kVectorRegisters * 3 / 4);
 
 Real multiply_add_chains(Index rounds, Real factor) {
   cpu::Vector chain[kChains];
   for (int i = 0; i < kChains; ++i) chain[i] = cpu::splat(static_cast<Real>(i));
   const cpu::Vector a = cpu::splat(factor), b = cpu::splat(Real(1e-3));
   for (Index round = 0; round < rounds; ++round) {
-#pragma GCC unroll 24
+#pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) chain[i] = chain[i] * a + b;
   }
   Real total = 0;
@@ -43,7 +43,7 @@ float bf16_chains(Index rounds) {
   const __m512 small = _mm512_set1_ps(1e-3F);
   const __m512bh a = _mm512_cvtne2ps_pbh(small, small);
   for (Index round = 0; round < rounds; ++round) {
-#pragma GCC unroll 24
+#pragma GCC unroll 16
     for (int i = 0; i < kChains; ++i) chain[i] = _mm512_dpbf16_ps(chain[i], a, a);
   }
   float total = 0;
