@@ -83,7 +83,7 @@ template <int Tiles, int Vectors, bool kAdd>
     }
 }
 
-// `count` tiles of a group. Half the registers hold sums, so that whole groups are cut evenly.
+// `count` tiles of a group: sixteen sums at most, which cut a whole group evenly.
 template <int Vectors, bool kAdd>
 void multiply_point(Real* m, const Real* v, const Real* u, Index c_in, Index count) {
   constexpr int kMost = std::min(tile_rows(Vectors), 16 / Vectors);

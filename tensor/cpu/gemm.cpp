@@ -63,7 +63,8 @@ struct Unit {
   TileOutput out;
 };
 
-// The rows of the unit from i on. (MM.1)
+// The rows of the unit from i on (MM.1). Those of the tile after the next are asked for, if they
+// are short runs in memory.
 template <int Vectors, int Rows, bool Transposed>
 [[gnu::noinline]] void multiply_tile(const Unit& unit, Index i) {
   if constexpr (!Transposed)

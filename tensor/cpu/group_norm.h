@@ -32,7 +32,8 @@ void group_norm_backward(const Joined<Real>& dx, Real* dgamma, Real* dbeta, cons
                          const GroupNormSizes& sizes, const JoinedInput& so_far);
 
 // y of group_norm_forward from its mean and rstd: the same bits (GN.3). Unless null, `slope`, laid
-// out as y, takes SiLU's derivative where there is a SiLU. (ACT.4)
+// out as y, takes SiLU's derivative where there is a SiLU (ACT.4); it may be y, if that is not
+// needed.
 void group_norm_apply(Real* y, Real* slope, const JoinedInput& x, const Real* mean,
                       const Real* rstd, const Real* gamma, const Real* beta,
                       const GroupNormSizes& sizes);
