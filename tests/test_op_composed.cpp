@@ -54,10 +54,10 @@ TEST_CASE("group_norm and norm_conv2d add to the gradient that their input has")
               return composed::norm_conv2d(h, gamma, beta, norm, weight, same, {});
             });
       // Two inputs that have a gradient already: the second is the skip connection.
-      const Index half = channels / 2;
+      const Index all = channels, half = all / 2;
       const auto halves = [&](const auto& op) {
         return [&, op](const Variable& h) {
-          const Variable a = slice(h, 3, 0, half) * 1, b = slice(h, 3, half, channels) * 1;
+          const Variable a = slice(h, 3, 0, half) * 1, b = slice(h, 3, half, all) * 1;
           const Variable y = op(a, b);
           return y + concat({exp(b), exp(a)}, 3);  // made last, visited first
         };
