@@ -29,12 +29,14 @@ TEST_CASE("packed weights: kept without recording, until the weights are written
       {"norm_conv2d", normalized},
       {"upsample_conv2d", [](const auto& x, const auto& w) { return upsample_conv2d(x, w, {}); }},
   };
-  for (const auto& [name, op] : ops) {
+  for (const auto& named : ops) {
+    const std::string& name = named.first;
+    const Op& op = named.second;
     CAPTURE(name);
     Random random(1);
     const Variable x(random.normal({2, 6, 6, 16}));
     Tensor w = random.normal({16, 3, 3, 16});
-    const auto run = [&, &op = op] { return op(x, Variable(w)).value(); };
+    const auto run = [&] { return op(x, Variable(w)).value(); };
     const Tensor recorded = run();
     CHECK(w.packed_weights().size() == 0);
 
