@@ -165,8 +165,7 @@ void output_line(const TileResult& to, const TileGrid::Place& place, const Real*
 void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilogue& epilogue,
                                       const TileGroup::Tile& tile, Index offset) const {
   const TileGrid::Place& place = *tile.place;
-  const Index corner =
-      offset + tile.image * conv_.y_image + place.top * conv_.y_row + place.left * conv_.y_pixel;
+  const Index corner = offset + tile.first_of(conv_);
   const Index step = point_stride(conv_.c_out);
   const Real* image_bias = shifted(epilogue.image_bias, tile.image * conv_.c_out);
   with_points(place, [&](auto down, auto across) {
@@ -192,15 +191,16 @@ void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epil
   for_each_group(grid_, first, last, [&](const TileGroup& group) {
     for (Index phase = 0; phase < phases_.count; ++phase) {
       const Phase& of = phases_[phase];
+      const bool gives_results = phase == phases_.count - 1 || !phases_.of_image();
       if (phase == 0 || phases_.of_image())
         for (Index i = 0; i < group.count(); ++i) {
-          prefetch_tile(y, group[i], conv_);
+          if (gives_results) prefetch_tile(y, group[i], conv_);
           if (epilogue.residual != nullptr) prefetch_tile(epilogue.residual, group[i], conv_);
           grid_.transform_window(v.data() + i * kLanes, x + grid_.x_offset(of), group[i].image,
                                  *group[i].place);
         }
       multiply(m.data(), v.data(), group, phase);
-      if (phase == phases_.count - 1 || !phases_.of_image())
+      if (gives_results)
         for (Index i = 0; i < group.count(); ++i)
           output_tile(y, m.data() + i * kLanes, epilogue, group[i], grid_.y_offset(of));
     }

@@ -42,7 +42,7 @@ void transform_gradient(Real* m, Real* dbias, const Real* dy, const TileGroup::T
                         const DirectConv& conv) {
   const TileGrid::Place& place = *tile.place;
   const Index step = point_stride(conv.c_out);
-  dy += tile.image * conv.y_image + place.top * conv.y_row + place.left * conv.y_pixel;
+  dy += tile.first_of(conv);
   with_points(place, [&](auto down, auto across) {
     for (Index o = 0; o < conv.c_out; o += kLanes, m += kSlice) {
       const Vector sum = load(dbias + o);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <type_traits>
 
 #include "tensor/cpu/conv2d_map.h"
 #include "tensor/cpu/register_tile.h"
@@ -98,6 +99,11 @@ class TileGroup {
   struct Tile {
     Index image;
     const TileGrid::Place* place;
+
+    // From the first element of y to the tile's.
+    Index first_of(const DirectConv& y) const {
+      return image * y.y_image + place->top * y.y_row + place->left * y.y_pixel;
+    }
   };
   Index count() const { return last_.back(); }
   const Tile& operator[](Index i) const { return tiles_[static_cast<std::size_t>(i)]; }
@@ -128,7 +134,7 @@ template <class T>
                                                  const DirectConv& conv) {
   constexpr int kToWrite = std::is_const_v<T> ? 0 : 1;
   const TileGrid::Place& place = *tile.place;
-  y += tile.image * conv.y_image + place.top * conv.y_row + place.left * conv.y_pixel;
+  y += tile.first_of(conv);
   for (Index i = 0; i < place.rows; ++i)
     for (Index j = 0; j < place.columns; ++j)
       for (Index o = 0; o < conv.c_out; o += kCacheLine)
