@@ -132,6 +132,13 @@ TEST_CASE("allocator: memory is aligned to 64 bytes") {
   }
 }
 
+TEST_CASE("allocator: a large block begins where a huge page can") {
+  constexpr Index kHugePage = Index{1} << 21;
+  const Index count = 3 * kHugePage / static_cast<Index>(sizeof(Real));
+  const Tensor x({count});
+  CHECK(reinterpret_cast<std::uintptr_t>(x.data()) % kHugePage == 0);
+}
+
 TEST_CASE("allocator: a tensor larger than memory is refused in one line") {
 #if !defined(__SANITIZE_ADDRESS__)  // which ends the process instead of throwing
   const AllocatorStats before = stats();
