@@ -8,6 +8,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdint>
+#include <thread>
 
 #include "autograd/ops.h"
 #include "tensor/cpu/scratch.h"
@@ -97,6 +98,14 @@ TEST_CASE("allocator: after the first training steps nothing reaches the system"
   CHECK(stats().system_allocations == tensors);
   CHECK(cpu::scratch_system_allocations() == scratch);
   CHECK(stats().bytes_in_use == bytes);
+}
+
+TEST_CASE("scratch: what a thread had that ends serves the next one") {
+  const auto use = [] { std::thread([] { const cpu::Scratch<char> block(3 << 20); }).join(); };
+  use();
+  const std::size_t allocations = cpu::scratch_system_allocations();
+  use();
+  CHECK(cpu::scratch_system_allocations() == allocations);
 }
 
 TEST_CASE("allocator: bytes in use, their peak, bytes reserved") {

@@ -45,6 +45,11 @@ class FreeLists {
     FreeBlock*& head = lists_[size_class];
     head = ::new (memory) FreeBlock{head};
   }
+  // Takes all that the other has.
+  void take_all(FreeLists& other) {
+    for (std::size_t c = 0; c < kSizeClasses; ++c)
+      while (void* block = other.take(c)) put(block, c);
+  }
 
  private:
   std::array<FreeBlock*, kSizeClasses> lists_{};
@@ -69,6 +74,12 @@ class Reserve {
     void* block = blocks_.take(size_class);
     return block != nullptr ? block : allocate(size_class);
   }
+  // What a thread had that ends, for the one that takes its place: OpenMP ends threads when a team
+  // is smaller than the one before.
+  void take_back(FreeLists& blocks) {
+    const std::lock_guard lock(mutex_);
+    blocks_.take_all(blocks);
+  }
 
  private:
   void provide(std::size_t size_class, std::size_t count) {
@@ -89,6 +100,7 @@ class Reserve {
 class Pool {
  public:
   explicit Pool(Reserve& reserve) : reserve_(reserve) {}
+  ~Pool() { reserve_.take_back(free_); }
 
   void* acquire(std::size_t bytes) {
     const std::size_t size_class = class_of(bytes);
