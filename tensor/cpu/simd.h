@@ -62,11 +62,18 @@ inline Vector shuffle(Vector a, Vector b) {
 #endif
 }
 
-// The largest lane.
+// The largest lane, by halves.
+template <int kHalf = kLanes / 2>
 inline Real maximum(Vector v) {
-  Real largest = v[0];
-  for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
-  return largest;
+  if constexpr (kHalf == 0) {
+    return v[0];
+  } else {
+    const Vector upper = [&]<int... i>(std::integer_sequence<int, i...>) {
+      return shuffle<(i + kHalf) % kLanes...>(v, v);
+    }
+    (std::make_integer_sequence<int, kLanes>{});
+    return maximum<kHalf / 2>(maximum(upper, v));
+  }
 }
 
 // Transposes a square of kLanes rows: exchanges the off-diagonal quarters of every square of

@@ -27,10 +27,8 @@ Real row_maximum(const Real* x, Index columns) {
   return std::max(largest, maximum(lanes));
 }
 
-// A row with a NaN, a +inf or nothing but -inf becomes NaN: the difference to the largest is NaN
-// there.
-void softmax_row(Real* y, const Real* x, Index columns) {
-  const Real largest = row_maximum(x, columns);
+// y = e^(x - largest); returns the sum.
+Real row_exponentials(Real* y, const Real* x, Real largest, Index columns) {
   Real sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (Index c = 0; c < columns; ++c) {
@@ -38,17 +36,34 @@ void softmax_row(Real* y, const Real* x, Index columns) {
     y[c] = e;
     sum += e;
   }
-  const Real scale = 1 / sum;
+  return sum;
+}
+
+// A few rows, one step after the other: within a short row each step would wait for the one before.
+// A row with a NaN, a +inf or nothing but -inf becomes NaN: the difference to the largest is NaN
+// there.
+constexpr Index kMostRows = 16, kFewElements = 2048;
+void softmax_rows(Real* y, const Real* x, Index rows, Index columns) {
+  Real largest[kMostRows], sum[kMostRows];
+  for (Index r = 0; r < rows; ++r) largest[r] = row_maximum(x + r * columns, columns);
+  for (Index r = 0; r < rows; ++r)
+    sum[r] = row_exponentials(y + r * columns, x + r * columns, largest[r], columns);
+  for (Index r = 0; r < rows; ++r) {
+    const Real scale = 1 / sum[r];
+    Real* row = y + r * columns;
 #pragma omp simd
-  for (Index c = 0; c < columns; ++c) y[c] *= scale;
+    for (Index c = 0; c < columns; ++c) row[c] *= scale;
+  }
 }
 
 }  // namespace
 
 void softmax_forward(Real* y, const Real* x, const SoftmaxSizes& sizes) {
   const Index columns = sizes.columns;
+  const Index few = std::clamp<Index>(kFewElements / std::max<Index>(1, columns), 1, kMostRows);
   parallel_blocks(sizes.rows, rows_per_block(sizes), [=](Index first, Index last) {
-    for (Index r = first; r < last; ++r) softmax_row(y + r * columns, x + r * columns, columns);
+    for (Index r = first; r < last; r += few)
+      softmax_rows(y + r * columns, x + r * columns, std::min(few, last - r), columns);
   });
 }
 
