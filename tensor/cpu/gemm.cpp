@@ -60,14 +60,15 @@ struct Unit {
   const Real* b;  // packed (inner, width)
   Index inner;
   int vectors;
+  bool first;  // of those with the same rows of A
   TileOutput out;
 };
 
-// The rows of the unit from i on (MM.1). Those of the tile after the next are asked for, if they
-// are short runs in memory.
+// The rows of the unit from i on (MM.1). Those of the tile after the next are asked for by the
+// first that needs them, if they are short runs in memory.
 template <int Vectors, int Rows, bool Transposed>
 [[gnu::noinline]] void multiply_tile(const Unit& unit, Index i) {
-  if constexpr (!Transposed)
+  if (!Transposed && unit.first)
     for (int r = 0; r < Rows; ++r)
       for (Index k = 0; k < unit.inner; k += kCacheLine)
         __builtin_prefetch(unit.a.data + (i + 2 * Rows + r) * unit.a.row + k, 0, 2);
@@ -150,6 +151,7 @@ void multiply(const Result& result, const Real* a, const Real* b, const Real* pa
                       packed == nullptr ? own.data() : packed + right.place(s),
                       inner,
                       block.vectors,
+                      block.first == 0,
                       {result.data + at, result.row, count, shifted(epilogue.bias, block.first),
                        nullptr, shifted(epilogue.residual, at)}};
       const Index rows = std::min(cut.rows, s.m - row);
