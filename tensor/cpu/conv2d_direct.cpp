@@ -106,8 +106,68 @@ template <int Vectors, int Pixels>
   task.store(sum, j);
 }
 
+// A tile that reads a pixel of x once for all taps over it, which needs registers for a row of
+// weights: with one vector of results, convolve_tile would have an element to read for every
+// multiplication. Only the first and the last column of the windows can lie outside the image.
+template <int Taps, int Stride, int Vectors, int Pixels>
+[[gnu::noinline]] void convolve_window_tile(const RowTask& task, Index j) {
+  const DirectConv& conv = task.conv;
+  constexpr int kLast = (Pixels - 1) * Stride + Taps - 1;  // the last of the columns 0, 1, ...
+  const Index c_in = conv.c_in, tap_step = c_in * Vectors * kLanes;
+  const Index left = j * Stride - conv.pad_left;
+  const Real* x = task.x + left * c_in;
+  const Real* weight = task.weight;
+  Vector sum[Pixels][Vectors] = {};
+  for (Index u = 0; u < task.kernel_h; ++u, x += conv.w * c_in, weight += Taps * tap_step) {
+    const Real* first = left >= 0 ? x : task.zeros;
+    const Real* last = left + kLast < conv.w ? x + kLast * c_in : task.zeros;
+    for (Index c = 0; c < c_in; ++c) {
+      Vector tap[Taps][Vectors];
+#pragma GCC unroll 3
+      for (int v = 0; v < Taps; ++v)
+#pragma GCC unroll 4
+        for (int o = 0; o < Vectors; ++o)
+          tap[v][o] = load(weight + v * tap_step + (c * Vectors + o) * kLanes);
+#pragma GCC unroll 32
+      for (int q = 0; q <= kLast; ++q) {
+        const Vector x_qc = splat(q == 0 ? first[c] : q == kLast ? last[c] : x[q * c_in + c]);
+#pragma GCC unroll 3
+        for (int v = Taps - 1; v >= 0; --v) {
+          const int p = (q - v) / Stride;  // has its tap v over the column q
+          if (q < v || (q - v) % Stride != 0 || p >= Pixels) continue;
+#pragma GCC unroll 4
+          for (int o = 0; o < Vectors; ++o) sum[p][o] += x_qc * tap[v][o];
+        }
+      }
+    }
+  }
+  task.store(sum, j);
+}
+
+// The row by such tiles, if they suit: two vectors of results profit where there are few input
+// channels, whose windows are short runs.
+template <int Vectors>
+bool convolve_windows(const RowTask& task) {
+  constexpr int kPixels = kVectorRegisters == 32 ? 14 / Vectors : Vectors == 1 ? 12 : 4;
+  const DirectConv& conv = task.conv;
+  const Index end = (conv.columns - 1) * conv.stride - conv.pad_left + conv.kernel_w;
+  const bool inside = conv.pad_left >= 0 && conv.pad_left <= 1 && end <= conv.w + 1;
+  if (!inside || (Vectors > 1 && conv.c_in >= kLanes)) return false;
+  const auto convolve = [&]<int Taps, int Stride>() {
+    for_each_tile<kPixels>(conv.columns, [&](auto pixels, Index j) {
+      convolve_window_tile<Taps, Stride, Vectors, pixels>(task, j);
+    });
+    return true;
+  };
+  if (conv.kernel_w == 3 && conv.stride == 1) return convolve.template operator()<3, 1>();
+  if (conv.kernel_w == 3 && conv.stride == 2) return convolve.template operator()<3, 2>();
+  if (conv.kernel_w == 2 && conv.stride == 1) return convolve.template operator()<2, 1>();
+  return false;
+}
+
 template <int Vectors>
 void convolve_row(const RowTask& task) {
+  if (convolve_windows<Vectors>(task)) return;
   const DirectConv& conv = task.conv;
   for_each_tile<strided_tile_rows(Vectors)>(conv.columns, [&](auto pixels, Index j) {
     const Index left = j * conv.stride - conv.pad_left;

@@ -115,7 +115,60 @@ template <int Vectors, int Channels>
       accumulate<0, Channels>(sum, x, 1, x_pixel, dy, band.dy_pixel, run);
     }
   }
-  store_tile({partial, cut.partial_row, Vectors * kLanes, nullptr, nullptr, nullptr}, sum);
+  store_tile({partial, cut.partial_row, Vectors * kLanes}, sum);
+}
+
+// sum[v][c] += x[q, c] dy[q + 1 - v] at one pixel q, for the taps First <= v < Last of three.
+template <int First, int Last, int Channels, int Vectors>
+[[gnu::always_inline]] inline void add_pixel(Vector (&sum)[3][Channels][Vectors], const Real* x,
+                                             const Real* dy, Index dy_pixel) {
+  Vector dy_v[3][Vectors];
+#pragma GCC unroll 3
+  for (int v = First; v < Last; ++v)
+#pragma GCC unroll 4
+    for (int o = 0; o < Vectors; ++o) dy_v[v][o] = load(dy + (1 - v) * dy_pixel + o * kLanes);
+#pragma GCC unroll 8
+  for (int c = 0; c < Channels; ++c) {
+    const Vector x_c = splat(x[c]);
+#pragma GCC unroll 3
+    for (int v = First; v < Last; ++v)
+#pragma GCC unroll 4
+      for (int o = 0; o < Vectors; ++o) sum[v][c][o] += x_c * dy_v[v][o];
+  }
+}
+
+// As accumulate_tile for the taps (u, 0), (u, 1) and (u, 2) of a convolution that keeps the width:
+// a pixel of x is read once for the three, and rows of dy are whole.
+template <int Vectors, int Channels>
+[[gnu::noinline]] void accumulate_taps(const Task& task, const Band& band, Index u, Index c) {
+  const Conv2dSizes& s = task.sizes;
+  const Cut& cut = task.cut;
+  const Range i = positions_inside(u, s.h, cut.out_h, s);
+  if (i.first >= i.last) return;
+
+  const Index tap = s.c_in * cut.partial_row;
+  Real* partial = task.partial + (u * 3 * s.c_in + c) * cut.partial_row;
+  Vector sum[3][Channels][Vectors];
+#pragma GCC unroll 3
+  for (int v = 0; v < 3; ++v) load_tile(sum[v], partial + v * tap, cut.partial_row);
+  for (Index image = band.first / cut.out_h; image * cut.out_h < band.last; ++image) {
+    const Index top = image * cut.out_h;
+    const Index first = std::max(top + i.first, band.first);
+    const Index last = std::min(top + i.last, band.last);
+    const Real* x = task.x + (image * s.h + (first - top) + u - 1) * s.w * s.c_in + c;
+    const Real* dy = band.dy + (first - band.first) * s.w * band.dy_pixel;
+    for (Index row = first; row < last; ++row) {
+      add_pixel<0, 2>(sum, x, dy, band.dy_pixel);
+      x += s.c_in, dy += band.dy_pixel;
+      for (Index q = s.w - 2; q > 0; --q, x += s.c_in, dy += band.dy_pixel)
+        add_pixel<0, 3>(sum, x, dy, band.dy_pixel);
+      add_pixel<1, 3>(sum, x, dy, band.dy_pixel);
+      x += s.c_in, dy += band.dy_pixel;
+    }
+  }
+#pragma GCC unroll 3
+  for (int v = 0; v < 3; ++v)
+    store_tile({partial + v * tap, cut.partial_row, Vectors * kLanes}, sum[v]);
 }
 
 // Adds a band to dbias, which is the row below those of dw.
@@ -137,14 +190,23 @@ void accumulate_bias(const Task& task, const Band& band) {
 template <int Vectors>
 void accumulate_band(const Task& task, const Band& band) {
   const Conv2dSizes& s = task.sizes;
+  const bool together = s.kernel_w == 3 && s.stride == 1 && s.padding == 1 && s.w > 1;
+  const Index row_of_taps = s.kernel_w * s.c_in;
   for (Index u = 0; u < s.kernel_h; ++u) {
-    for (Index v = 0; v < s.kernel_w; ++v) {
+    if (together) {
+      for_each_tile<tile_rows(3 * Vectors)>(s.c_in, [&](auto channels, Index c) {
+        const Index tap = u * row_of_taps + 3 * c;
+        if (task.block.first == 0) prefetch_next_band(task, band, tap, tap + 3 * channels);
+        accumulate_taps<Vectors, channels>(task, band, u, c);
+      });
+      continue;
+    }
+    for (Index v = 0; v < s.kernel_w; ++v)
       for_each_tile<tile_rows(Vectors)>(s.c_in, [&](auto channels, Index c) {
-        const Index tap = (u * s.kernel_w + v) * s.c_in + c;
+        const Index tap = u * row_of_taps + v * s.c_in + c;
         if (task.block.first == 0) prefetch_next_band(task, band, tap, tap + channels);
         accumulate_tile<Vectors, channels>(task, band, u, v, c);
       });
-    }
   }
   accumulate_bias(task, band);
 }

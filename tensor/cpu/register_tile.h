@@ -87,17 +87,27 @@ template <int Rows, int Vectors>
                                               const Vector (&sum)[Rows][Vectors]) {
   constexpr Index kWidth = Vectors * kLanes;
   if (out.count == kWidth) {
-#pragma GCC unroll 24
-    for (int r = 0; r < Rows; ++r)
+    Vector bias[Vectors] = {};
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) {
-        const Index at = r * out.step + v * kLanes;
-        Vector value = sum[r][v];
-        if (out.bias != nullptr) value += load(out.bias + v * kLanes);
-        if (out.image_bias != nullptr) value += load(out.image_bias + v * kLanes);
-        if (out.residual != nullptr) value += load(out.residual + at);
-        store(out.to + at, value);
-      }
+    for (int v = 0; v < Vectors; ++v) {
+      if (out.bias != nullptr) bias[v] += load(out.bias + v * kLanes);
+      if (out.image_bias != nullptr) bias[v] += load(out.image_bias + v * kLanes);
+    }
+    if (out.residual != nullptr) {
+#pragma GCC unroll 24
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+          const Index at = r * out.step + v * kLanes;
+          store(out.to + at, sum[r][v] + bias[v] + load(out.residual + at));
+        }
+    } else {
+#pragma GCC unroll 24
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v)
+          store(out.to + r * out.step + v * kLanes, sum[r][v] + bias[v]);
+    }
     return;
   }
   Real rows[Rows][kWidth];

@@ -148,6 +148,8 @@ std::vector<OpCase> cases() {
       conv2d_case({1, 5, 6, 1, 3, 3, 2, 2, false, true, true}),
       conv2d_case({2, 1, 2, 33, 5, 3, 2, 1, true, false, true}),
       conv2d_case({1, 6, 7, 5, 3, 1, 2, 0, true, false, false}),
+      conv2d_case({1, 3, 33, 3, 4, 3, 2, 1, true, true, false}),
+      conv2d_case({1, 4, 62, 5, 17, 3, 2, 1, false, false, true}),
       conv2d_case({1, 9, 8, 2, 3, 3, 3, 1, true, true, true}),
       // 1x1.
       conv2d_case({2, 5, 7, 3, 17, 1, 1, 0, true, true, true}),
