@@ -57,21 +57,19 @@ struct Band {
   Index dy_pixel;  // from one pixel to the next
 };
 
-// Asks for the share of the next band that falls to the taps [first, last), so that it has come to
-// the second-level cache when its turn comes: else the first tiles of every band would wait for
-// memory. (Always inlined: GCC takes a function that only prefetches for one without effect, and
-// drops the call.)
+// Asks for the share of the next band of x that falls to the channels [first, last) of a 1x1
+// kernel, so that it has come to the second-level cache when its turn comes. Few tiles read such a
+// band, and the first of them would wait for memory; those of a larger kernel read it so often that
+// asking costs more than waiting. (Always inlined: GCC takes a function that only prefetches for
+// one without effect, and drops the call.)
 [[gnu::always_inline]] inline void prefetch_next_band(const Task& task, const Band& band,
                                                       Index first, Index last) {
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
   const Index rows = std::min(cut.band_rows, cut.rows - band.last);
-  const Index x_row = s.h * s.w * s.c_in / cut.out_h, dy_row = cut.out_w * s.c_out;
-  const Index x_share = rows * x_row / cut.taps, dy_share = rows * dy_row / cut.taps;
-  for (Index i = first * x_share; i < last * x_share; i += kCacheLine)
+  const Index x_row = s.h * s.w * s.c_in / cut.out_h, share = rows * x_row / s.c_in;
+  for (Index i = first * share; i < last * share; i += kCacheLine)
     __builtin_prefetch(task.x + band.last * x_row + i, 0, 2);
-  for (Index i = first * dy_share; i < last * dy_share; i += kCacheLine)
-    __builtin_prefetch(task.dy + band.last * dy_row + i, 0, 2);
 }
 
 struct Range {
@@ -171,40 +169,38 @@ template <int Vectors, int Channels>
     store_tile({partial + v * tap, cut.partial_row, Vectors * kLanes}, sum[v]);
 }
 
-// Adds a band to dbias, which is the row below those of dw.
+// Adds a band to dbias, which is the row below those of dw, in four sums that do not wait for one
+// another.
 void accumulate_bias(const Task& task, const Band& band) {
   Real* to = task.partial + task.cut.taps * task.cut.partial_row;
   const Index pixels = (band.last - band.first) * task.cut.out_w;
-  for (Index q = 0; q < task.block.width(); q += kLanes) {
-    const Real* dy = band.dy + q;
-    Vector even = load(to + q), odd{};
-    for (Index p = 0; p + 1 < pixels; p += 2) {
-      even += load(dy + p * band.dy_pixel);
-      odd += load(dy + (p + 1) * band.dy_pixel);
-    }
-    if (pixels % 2 != 0) even += load(dy + (pixels - 1) * band.dy_pixel);
-    store(to + q, even + odd);
+  for (Index o = 0; o < task.block.width(); o += kLanes) {
+    const Real* dy = band.dy + o;
+    Vector sum[4] = {load(to + o)};
+    Index p = 0;
+    for (; p + 4 <= pixels; p += 4)
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) sum[r] += load(dy + (p + r) * band.dy_pixel);
+    for (; p < pixels; ++p) sum[0] += load(dy + p * band.dy_pixel);
+    store(to + o, (sum[0] + sum[1]) + (sum[2] + sum[3]));
   }
 }
 
 template <int Vectors>
 void accumulate_band(const Task& task, const Band& band) {
   const Conv2dSizes& s = task.sizes;
+  const bool one_tap = task.cut.taps == s.c_in;
   const bool together = s.kernel_w == 3 && s.stride == 1 && s.padding == 1 && s.w > 1;
-  const Index row_of_taps = s.kernel_w * s.c_in;
   for (Index u = 0; u < s.kernel_h; ++u) {
     if (together) {
       for_each_tile<tile_rows(3 * Vectors)>(s.c_in, [&](auto channels, Index c) {
-        const Index tap = u * row_of_taps + 3 * c;
-        if (task.block.first == 0) prefetch_next_band(task, band, tap, tap + 3 * channels);
         accumulate_taps<Vectors, channels>(task, band, u, c);
       });
       continue;
     }
     for (Index v = 0; v < s.kernel_w; ++v)
       for_each_tile<tile_rows(Vectors)>(s.c_in, [&](auto channels, Index c) {
-        const Index tap = u * row_of_taps + v * s.c_in + c;
-        if (task.block.first == 0) prefetch_next_band(task, band, tap, tap + channels);
+        if (one_tap && task.block.first == 0) prefetch_next_band(task, band, c, c + channels);
         accumulate_tile<Vectors, channels>(task, band, u, v, c);
       });
   }
