@@ -57,17 +57,19 @@ struct Band {
   Index dy_pixel;  // from one pixel to the next
 };
 
-// Asks for the share of the next band of x that falls to the channels [first, last) of a 1x1
-// kernel, so that it has come to the second-level cache when its turn comes. Few tiles read such a
-// band, and the first of them would wait for memory; those of a larger kernel read it so often that
-// asking costs more than waiting. (Always inlined: GCC takes a function that only prefetches for
-// one without effect, and drops the call.)
+// Asks for the share of the next band of x that falls to the taps [first, last), so that it has
+// come to the second-level cache when its turn comes: the first tile that reads it would wait for
+// memory. It pays where few tiles read what they asked for, with a 1x1 kernel or fewer channels in
+// dy than in x. (Always inlined: GCC takes a function that only prefetches for one without effect,
+// and drops the call.)
 [[gnu::always_inline]] inline void prefetch_next_band(const Task& task, const Band& band,
                                                       Index first, Index last) {
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
+  const bool few_readers = cut.taps == s.c_in || s.c_in > s.c_out;
+  if (!few_readers || task.block.first != 0) return;
   const Index rows = std::min(cut.band_rows, cut.rows - band.last);
-  const Index x_row = s.h * s.w * s.c_in / cut.out_h, share = rows * x_row / s.c_in;
+  const Index x_row = s.h * s.w * s.c_in / cut.out_h, share = rows * x_row / cut.taps;
   for (Index i = first * share; i < last * share; i += kCacheLine)
     __builtin_prefetch(task.x + band.last * x_row + i, 0, 2);
 }
@@ -189,18 +191,21 @@ void accumulate_bias(const Task& task, const Band& band) {
 template <int Vectors>
 void accumulate_band(const Task& task, const Band& band) {
   const Conv2dSizes& s = task.sizes;
-  const bool one_tap = task.cut.taps == s.c_in;
   const bool together = s.kernel_w == 3 && s.stride == 1 && s.padding == 1 && s.w > 1;
   for (Index u = 0; u < s.kernel_h; ++u) {
+    const Index row_of_taps = u * s.kernel_w * s.c_in;
     if (together) {
       for_each_tile<tile_rows(3 * Vectors)>(s.c_in, [&](auto channels, Index c) {
+        const Index tap = row_of_taps + 3 * c;
+        prefetch_next_band(task, band, tap, tap + 3 * channels);
         accumulate_taps<Vectors, channels>(task, band, u, c);
       });
       continue;
     }
     for (Index v = 0; v < s.kernel_w; ++v)
       for_each_tile<tile_rows(Vectors)>(s.c_in, [&](auto channels, Index c) {
-        if (one_tap && task.block.first == 0) prefetch_next_band(task, band, c, c + channels);
+        const Index tap = row_of_taps + v * s.c_in + c;
+        prefetch_next_band(task, band, tap, tap + channels);
         accumulate_tile<Vectors, channels>(task, band, u, v, c);
       });
   }
