@@ -148,6 +148,8 @@ template <int Taps, int Stride, int Vectors, int Pixels>
 // channels, whose windows are short runs.
 template <int Vectors>
 bool convolve_windows(const RowTask& task) {
+  // Sums that leave registers for three rows of weights and a pixel; fourteen cut rows of 28
+  // evenly.
   constexpr int kPixels = kVectorRegisters == 32 ? 14 / Vectors : Vectors == 1 ? 12 : 4;
   const DirectConv& conv = task.conv;
   const Index end = (conv.columns - 1) * conv.stride - conv.pad_left + conv.kernel_w;
