@@ -129,7 +129,7 @@ template <int Taps, int Stride, int Vectors, int Pixels>
         for (int o = 0; o < Vectors; ++o)
           tap[v][o] = load(weight + v * tap_step + (c * Vectors + o) * kLanes);
 #pragma GCC unroll 32
-      for (int q = 0; q <= kLast; ++q) {
+      for (int q = kLast; q >= 0; --q) {
         const Vector x_qc = splat(q == 0 ? first[c] : q == kLast ? last[c] : x[q * c_in + c]);
 #pragma GCC unroll 3
         for (int v = Taps - 1; v >= 0; --v) {

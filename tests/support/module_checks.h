@@ -1,8 +1,6 @@
 // Modules against the values and gradients that PyTorch computed for them.
 #pragma once
 
-#include <algorithm>
-
 #include "autograd/ops.h"
 #include "tests/support/close.h"
 #include "tests/support/reference.h"
@@ -10,30 +8,21 @@
 namespace ink::test {
 
 // Compares each parameter's accumulated gradient with the stored one, relative to that gradient's
-// largest element, but for two that are what is left of larger terms. A constant added to all keys
-// changes no softmax: the gradient of to_k.bias is zero but for rounding, and is measured by the
-// largest gradient of all. That of to_q.bias is a sum over scores whose gradients cancel along each
-// row: changing the input in its last bit moves it by 5e-6 of itself (in unet_class, the median of
-// 60 draws; the largest was 1.6e-5). In float it is measured by the largest gradient of its layer,
-// in double like all others.
+// largest element. A constant added to all keys changes no softmax: the gradient of to_k.bias is
+// zero but for rounding, and is measured by the largest gradient of all.
 inline void check_parameter_gradients(const Reference& reference, const nn::Parameters& parameters,
                                       double tolerance = kAgainstTorch) {
-  const auto largest = [](const Tensor& x) {
-    return static_cast<double>(max(map(Abs{}, x)).item());
-  };
   const Tensor expected = reference.gradients(parameters);
-  double of_weight = 0;  // which a layer has before its bias
+  const double largest = std::sqrt(static_cast<double>(max(square(expected)).item()));
   for (const nn::Parameter& parameter : parameters.list()) {
     const Tensor dw = nn::Parameters::view(parameters.gradients(), parameter);
     const Tensor stored = nn::Parameters::view(expected, parameter);
-    const std::string name = "d " + parameter.name();
-    if (name.ends_with("to_k.bias"))
-      check_near(largest(dw - stored) / largest(expected), 0, tolerance, name);
-    else if (name.ends_with("to_q.bias") && sizeof(Real) == sizeof(float))
-      check_near(largest(dw - stored) / std::max(of_weight, largest(stored)), 0, tolerance, name);
-    else
-      check_close(dw, stored, tolerance, name);
-    if (name.ends_with(".weight")) of_weight = largest(stored);
+    if (parameter.name().ends_with("to_k.bias")) {
+      const double error = std::sqrt(static_cast<double>(max(square(dw - stored)).item()));
+      check_near(error / largest, 0, tolerance, "d " + parameter.name());
+    } else {
+      check_close(dw, stored, tolerance, "d " + parameter.name());
+    }
   }
 }
 
