@@ -34,7 +34,7 @@ void conv2d_forward(Real* y, const Real* x, const Weight& weight, const Conv2dEp
   const Index taps = s.kernel_h * s.kernel_w * s.c_in, pixels = s.n * s.out_h() * s.out_w();
   const bool rows_aligned = s.c_out % 4 == 0 && aligned(y, epilogue.residual);
   const WindowView window = forward_window(x, s);
-  const MatrixView matrix{weight.data, narrow(s.c_out), narrow(taps), taps};
+  const MatrixView matrix{weight.data, narrow(s.c_out), narrow(taps), narrow(taps)};
   const OutputRows rows{y,
                         narrow(s.c_out),
                         rows_aligned,

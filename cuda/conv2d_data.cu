@@ -1,8 +1,10 @@
 // The gradient of a convolution's input.
 #include <algorithm>
 
+#include "cuda/scratch.h"
 #include "cuda/window.h"
 #include "tensor/kernels/conv2d.h"
+#include "tensor/kernels/copy.h"
 #include "tensor/kernels/gemm.h"
 
 namespace ink::cuda {
@@ -25,14 +27,26 @@ struct BackwardDataProduct {
   static constexpr int kVector = kWidth;
 
   WindowView dy;
-  TapsView weight;
+  MatrixView weight;  // (c_in, taps and c_out)
   OutputPixels dx;
 
   __device__ auto product(int) const {
-    return Product<Operand<WindowView, Along::k, kWidth>, Operand<TapsView, Along::rows, kWidth>,
-                   OutputPixels>{{dy}, {weight}, dx, dy.lines, weight.c_in, 0, dy.columns};
+    return Product<Operand<WindowView, Along::k, kWidth>, Operand<MatrixView, Along::k, kWidth>,
+                   OutputPixels>{{dy}, {weight}, dx, dy.lines, weight.lines, 0, dy.columns};
   }
 };
+
+// to (c_in, down.count, across.count, c_out): the weights of these taps, c_out innermost, as k
+// goes.
+void transpose_taps(Real* to, const Real* weight, const Taps& down, const Taps& across,
+                    const Conv2dSizes& s) {
+  const Index row = s.kernel_w * s.c_in;
+  copy(to, weight + down.first * row + across.first * s.c_in,
+       {4,
+        {s.c_in, down.count, across.count, s.c_out},
+        {down.count * across.count * s.c_out, across.count * s.c_out, s.c_out, 1},
+        {1, s.stride * row, s.stride * s.c_in, s.kernel_h * row}});
+}
 
 // The pixels (r + i stride, q + j stride) of dx.
 template <int kWidth>
@@ -41,13 +55,16 @@ void backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSiz
   const Taps down = taps_of(r, s.kernel_h, s), across = taps_of(q, s.kernel_w, s);
   const Index grid_h = divide_up(s.h - r, s.stride), grid_w = divide_up(s.w - q, s.stride);
   const Index pixels = s.n * grid_h * grid_w, k = down.count * across.count * s.c_out;
-  narrow(s.out_h() * s.out_w() * s.c_out);  // places within an image are counted in 32 bits
-  const Divisor grid_pixels(grid_h * grid_w), pixels_w(grid_w), c_out(s.c_out);
-  const Divisor taps_w(std::max<Index>(across.count, 1));
+  if (pixels == 0) return;
+  const Scratch<Real> taps(k * s.c_in);
+  transpose_taps(taps.data(), weight, down, across, s);
+
+  const Divisor grid_pixels(grid_h * grid_w), pixels_w(grid_w);
   const WindowView window{.data = dy,
                           .h = narrow(s.out_h()),
                           .w = narrow(s.out_w()),
                           .channels = narrow(s.c_out),
+                          .image = narrow(s.out_h() * s.out_w() * s.c_out),
                           .lines = narrow(pixels),
                           .grid_pixels = grid_pixels,
                           .grid_w = pixels_w,
@@ -55,19 +72,10 @@ void backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSiz
                           .origin_h = narrow(down.origin),
                           .origin_w = narrow(across.origin),
                           .columns = narrow(k),
-                          .tap_channels = c_out,
-                          .taps_w = taps_w,
+                          .tap_channels = Divisor(s.c_out),
+                          .taps_w = Divisor(std::max<Index>(across.count, 1)),
                           .turn = -1};
-  const TapsView taps{.data = weight,
-                      .kernel_h = narrow(s.kernel_h),
-                      .kernel_w = narrow(s.kernel_w),
-                      .c_in = narrow(s.c_in),
-                      .stride = narrow(s.stride),
-                      .first_u = narrow(down.first),
-                      .first_v = narrow(across.first),
-                      .lines = narrow(k),
-                      .c_out = c_out,
-                      .taps_w = taps_w};
+  const MatrixView matrix{taps.data(), narrow(s.c_in), narrow(k), narrow(k)};
   const OutputPixels to{.data = dx + (r * s.w + q) * s.c_in,
                         .n = narrow(s.c_in),
                         .aligned = s.c_in % 4 == 0 && aligned(dx),
@@ -76,7 +84,7 @@ void backward_data(Real* dx, const Real* dy, const Real* weight, const Conv2dSiz
                         .step = narrow(s.stride),
                         .grid_pixels = grid_pixels,
                         .grid_w = pixels_w};
-  multiply(BackwardDataProduct<kWidth>{window, taps, to}, pixels, s.c_in, 1);
+  multiply(BackwardDataProduct<kWidth>{window, matrix, to}, pixels, s.c_in, 1);
 }
 
 }  // namespace
@@ -88,7 +96,7 @@ void conv2d_backward_data(Real* dx, const Real* dy, const Real* weight, const Co
     gemm(dx, dy, weight, {}, {.m = s.n * s.h * s.w, .n = s.c_in, .k = s.c_out});
     return;
   }
-  const bool vectors = s.c_in % 4 == 0 && s.c_out % 4 == 0 && aligned(dy, weight);
+  const bool vectors = s.c_out % 4 == 0 && aligned(dy);
   for (Index r = 0; r < std::min(s.stride, s.h); ++r)
     for (Index q = 0; q < std::min(s.stride, s.w); ++q)
       (vectors ? backward_data<4> : backward_data<1>)(dx, dy, weight, s, r, q);

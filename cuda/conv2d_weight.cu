@@ -38,7 +38,7 @@ template <int kWidth>
 void multiply_chunks(Real* partial, const Real* x, const Real* dy, const Conv2dSizes& s,
                      const Chunks& cut) {
   const WindowView window = forward_window(x, s);
-  const MatrixView matrix{dy, window.lines, narrow(s.c_out), s.c_out};
+  const MatrixView matrix{dy, window.lines, narrow(s.c_out), narrow(s.c_out)};
   multiply(
       BackwardWeightProducts<kWidth>{
           window, matrix, {partial, window.columns, matrix.columns}, narrow(cut.depth)},

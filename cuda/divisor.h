@@ -13,13 +13,15 @@ namespace ink::cuda {
 class Divisor {
  public:
   explicit Divisor(Index d = 1)
-      : divisor_(static_cast<std::uint32_t>(d)), shift_(31 + std::bit_width(divisor_ - 1)) {
-    const std::uint64_t power = std::uint64_t{1} << shift_;
+      : divisor_(static_cast<std::uint32_t>(d)), shift_(std::bit_width(divisor_ - 1)) {
+    const std::uint64_t power = std::uint64_t{1} << (31 + shift_);
     multiplier_ = static_cast<std::uint32_t>((power + divisor_ - 1) / divisor_);
   }
 
+  // The upper word of 2 n m is n m / 2^31, by one instruction.
   HD int quotient(int n) const {
-    return static_cast<int>((static_cast<std::uint64_t>(n) * multiplier_) >> shift_);
+    const std::uint64_t product = std::uint64_t{2 * static_cast<std::uint32_t>(n)} * multiplier_;
+    return static_cast<int>(static_cast<std::uint32_t>(product >> 32) >> shift_);
   }
   HD int value() const { return static_cast<int>(divisor_); }
 

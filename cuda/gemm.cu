@@ -23,8 +23,8 @@ struct GemmProducts {
     const int matrix = chunks.quotient(index), chunk = index - matrix * chunks.value();
     Product<Operand<MatrixView, kLeft, kWidth>, Operand<MatrixView, kRight, kWidth>, OutputRows>
         product{{a}, {b}, c, m, n, chunk * depth, min(k, (chunk + 1) * depth)};
-    product.left.view.first = matrix * stride_a;
-    product.right.view.first = matrix * stride_b;
+    product.left.view.data += matrix * stride_a;
+    product.right.view.data += matrix * stride_b;
     product.output.index = index;
     return product;
   }
@@ -33,13 +33,13 @@ struct GemmProducts {
 // The stored matrices as operands: lines along k, or along the rows of A (the columns of B).
 template <Along kAlong>
 MatrixView matrix(const Real* data, Index rows, Index k) {
-  if constexpr (kAlong == Along::k) return {data, narrow(rows), narrow(k), k};
-  return {data, narrow(k), narrow(rows), rows};
+  if constexpr (kAlong == Along::k) return {data, narrow(rows), narrow(k), narrow(k)};
+  return {data, narrow(k), narrow(rows), narrow(rows)};
 }
 // Any of the two, one element at a time.
 MatrixView strided(const Real* data, Index rows, Index k, Along along) {
   const bool along_k = along == Along::k;
-  return {data, narrow(rows), narrow(k), along_k ? k : 1, along_k ? 1 : rows};
+  return {data, narrow(rows), narrow(k), along_k ? narrow(k) : 1, along_k ? 1 : narrow(rows)};
 }
 
 struct Task {

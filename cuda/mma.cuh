@@ -92,6 +92,14 @@ inline void mma_m16n8k16_bf16(float (&d)[4], const std::uint32_t (&a)[4],
   detail::multiply_fragments<2>(d, a, b);
 }
 
+template <class Number>
+void load_matrices(Number (&to)[4], const Number* row) {
+  static_assert(sizeof(Number) == 4);
+  const auto& rows = emulator::warp_exchange(0xffffffffu, row);
+  const unsigned lane = emulator::lane();
+  for (unsigned i = 0; i < 4; ++i) to[i] = rows[8 * i + lane / 4][lane % 4];
+}
+
 template <int kBytes>
 void copy_async(void* shared, const void* global, bool valid) {
   emulator::start_copy(shared, global, kBytes, valid);
@@ -134,8 +142,7 @@ __device__ inline std::uint32_t pack_bf16(float low, float high) {
 __device__ inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[4],
                                         const std::uint32_t (&b)[2]) {
   if constexpr (kAmpere)
-    asm volatile(
-        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -145,8 +152,7 @@ __device__ inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[
 __device__ inline void mma_m16n8k16_bf16(float (&d)[4], const std::uint32_t (&a)[4],
                                          const std::uint32_t (&b)[2]) {
   if constexpr (kAmpere)
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -154,8 +160,21 @@ __device__ inline void mma_m16n8k16_bf16(float (&d)[4], const std::uint32_t (&a)
     __trap();
 }
 
+// Four matrices of 8 rows of 16 bytes, from shared memory: lane 8 i + r says where row r of matrix
+// i lies; lane 4 g + t gets number t of row g of each. (PTX ISA, "ldmatrix", which takes a number
+// for two of half the size.)
+template <class Number>
+__device__ void load_matrices(Number (&to)[4], const Number* row) {
+  static_assert(sizeof(Number) == 4);
+  const auto from = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=f"(to[0]), "=f"(to[1]), "=f"(to[2]), "=f"(to[3])
+               : "r"(from)
+               : "memory");
+}
+
 // Starts to copy `kBytes` (4, 8, 16 or 32) from global to shared memory, zeros where not `valid`.
-// Both addresses are aligned to min(kBytes, 16), and `global` can be read in any case. The copies
+// Both addresses are aligned to min(kBytes, 16); `global` is read only where `valid`. The copies
 // since the last commit form a group; the data is there for the thread that waited, and for others
 // after a barrier.
 template <int kBytes>

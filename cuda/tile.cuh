@@ -49,34 +49,66 @@ struct alignas(16) Quad {
 // (GPU.6)
 template <int kRows, Along kAlong>
 struct SharedTile {
+  static constexpr bool kAlongK = kAlong == Along::k;
   static constexpr int kSize = kRows * kDepth;
 
   __device__ static int offset(int row, int k) {
-    if constexpr (kAlong == Along::k)
-      return row * kDepth + ((k / 4 ^ row / 2 ^ row / 8) % 4) * 4 + k % 4;
+    if constexpr (kAlongK)
+      return row * kDepth + ((k / 4 ^ row / 2 ^ row / 8 % 2) % 4) * 4 + k % 4;
     else
-      return k * kRows + (row ^ k / 4 * 8);
+      return k * kRows + (row ^ k % 4 * 8);
   }
 
-  // (row, k) ... (row, k + 3); 4 divides k.
-  __device__ static Quad four(const Real* tile, int row, int k) {
-    if constexpr (kAlong == Along::k)
-      return *reinterpret_cast<const Quad*>(tile + offset(row, k));
-    else
-      return {tile[offset(row, k)], tile[offset(row, k + 1)], tile[offset(row, k + 2)],
-              tile[offset(row, k + 3)]};
+  // The part of a lane l = 4 g + t in eight rows from row + down on, multiples of 8: (g, t + 4 i).
+  __device__ static void eight(Real (&to)[4], const Real* tile, int row, int down) {
+    if constexpr (kAlongK) {
+      load_matrices(to, tile + offset(row + lane() % 8, down, lane() / 8 * 4));
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        to[i] = tile[offset(row + lane() / 4, down, lane() % 4) + 4 * i * kRows];
+    }
+  }
+  // In sixteen rows: (g, t + 4 i) and (g + 8, t + 4 i) in turn.
+  __device__ static void sixteen(Real (&to)[4][2], const Real* tile, int row, int down) {
+    if constexpr (kAlongK) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        Real part[4];
+        load_matrices(part, tile + offset(row + lane() % 16, down, lane() / 16 * 4 + half * 8));
+#pragma unroll
+        for (int i = 0; i < 4; ++i) to[2 * half + i / 2][i % 2] = part[i];
+      }
+    } else {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        Real part[4];
+        eight(part, tile, row, down + half * 8);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) to[i][half] = part[i];
+      }
+    }
   }
 
   // The square of rows row ... row + 3 and k ... k + 3; 4 divides both.
   __device__ static void square(Real (&to)[4][4], const Real* tile, int row, int k) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const bool along_k = kAlong == Along::k;
       const Quad quad = *reinterpret_cast<const Quad*>(
-          tile + (along_k ? offset(row + i, k) : offset(row, k + i)));
+          tile + (kAlongK ? offset(row + i, k) : offset(row, k + i)));
 #pragma unroll
-      for (int j = 0; j < 4; ++j) (along_k ? to[i][j] : to[j][i]) = quad.v[j];
+      for (int j = 0; j < 4; ++j) (kAlongK ? to[i][j] : to[j][i]) = quad.v[j];
     }
+  }
+
+ private:
+  __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
+
+  // offset(row + down, k). Of a `down` that the compiler knows, what goes beyond the period of the
+  // exchange becomes a constant of the instruction.
+  __device__ static int offset(int row, int down, int k) {
+    constexpr int kPeriod = kAlongK ? 16 : 32;
+    return offset(row + down % kPeriod, k) + down / kPeriod * kPeriod * (kAlongK ? kDepth : 1);
   }
 };
 
@@ -118,10 +150,19 @@ class TileCopy<kRows, kThreads, Operand<View, kAlong, kVector>> {
         copy(tile + Tile::offset(down_ + pass * kDown, place_),
              view_.at(fixed_.line[pass], column));
     } else {
+      // The lanes of a warp copy parts of the same few lines. Where it takes divisions to find one,
+      // each lane finds one of the step's for all.
+      const auto found = view_.line(k + static_cast<int>(threadIdx.x) % kDepth);
+      const auto line = [&](int i) {
+        if constexpr (requires { found.of_lane(i); })
+          return found.of_lane(i);
+        else
+          return view_.line(k + i);
+      };
 #pragma unroll
       for (int pass = 0; pass < kPasses; ++pass) {
-        const int line = down_ + pass * kDown;
-        copy(tile + Tile::offset(place_, line), view_.at(view_.line(k + line), fixed_.column));
+        const int i = down_ + pass * kDown;
+        copy(tile + Tile::offset(place_, i), view_.at(line(i), fixed_.column));
       }
     }
   }
@@ -135,9 +176,8 @@ class TileCopy<kRows, kThreads, Operand<View, kAlong, kVector>> {
     typename View::Column column;
   };
 
-  __device__ void copy(Real* to, const Real* from) const {
-    copy_async<kVector* static_cast<int>(sizeof(Real))>(to, from == nullptr ? view_.data : from,
-                                                        from != nullptr);
+  __device__ static void copy(Real* to, const auto& from) {
+    copy_async<kVector* static_cast<int>(sizeof(Real))>(to, from.data, from.inside);
   }
 
   const View& view_;
@@ -178,23 +218,22 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
   constexpr int kStage = Left::Tile::kSize + Right::Tile::kSize;
   Real* const shared = dynamic_shared<Real>();
   const int steps = (product.last_k - product.first_k + kDepth - 1) / kDepth;
-  const auto start = [&](int step) {
-    Real* const stage = shared + step % kStages * kStage;
-    if (step < steps) {
-      left.start(stage, product.first_k + step * kDepth);
-      right.start(stage + Left::Tile::kSize, product.first_k + step * kDepth);
-    }
+  const auto start = [&](int step, int stage) {
+    left.start(shared + stage, product.first_k + step * kDepth);
+    right.start(shared + stage + Left::Tile::kSize, product.first_k + step * kDepth);
     copy_async_commit();
   };
 
-  for (int step = 0; step < kStages - 1; ++step) start(step);
+  for (int step = 0; step < kStages - 1; ++step) start(step, step * kStage);
+  int stage = 0, freed = (kStages - 1) * kStage;
   for (int step = 0; step < steps; ++step) {
     // The step is there for all threads, and all are done with the one whose memory comes next.
     copy_async_wait<kStages - 2>();
     __syncthreads();
-    start(step + kStages - 1);
-    const Real* const stage = shared + step % kStages * kStage;
-    sums.add(stage, stage + Left::Tile::kSize);
+    sums.add(shared + stage, shared + stage + Left::Tile::kSize);
+    start(step + kStages - 1, freed);
+    freed = stage;
+    stage = stage == (kStages - 1) * kStage ? 0 : stage + kStage;
   }
   sums.store(product.output, first_m, first_n, product.m, product.n);
 }

@@ -78,9 +78,8 @@ struct Simt {
 template <class Numbers, class Shape, class LeftTile, class RightTile>
 class TensorCoreSums;
 
-// A warp's product of 16 rows and 8 columns over kDepth steps of k. A lane gives four neighbours
-// along k for each of its rows: the instruction has other places for them, but the same for A and
-// B, and a sum does not mind in which order its terms come. (GPU.7)
+// A warp's product of 16 rows and 8 columns over kDepth steps of k. With lane 4 g + t, a[i] are the
+// elements (g, t + 4 i) and (g + 8, t + 4 i) of A, b[i] is (t + 4 i, g) of B.
 struct Tf32 {
   template <class Shape, class LeftTile, class RightTile>
   using Sums = TensorCoreSums<Tf32, Shape, LeftTile, RightTile>;
@@ -95,13 +94,12 @@ struct Tf32 {
   // (Real is float wherever this runs.)
   __device__ static std::uint32_t rounded(Real x) { return round_to_tf32(static_cast<float>(x)); }
 
-  __device__ static Left left(const Quad& row, const Quad& row8) {
-    return {{rounded(row.v[0]), rounded(row8.v[0]), rounded(row.v[1]), rounded(row8.v[1])},
-            {rounded(row.v[2]), rounded(row8.v[2]), rounded(row.v[3]), rounded(row8.v[3])}};
+  __device__ static Left left(const Real (&a)[4][2]) {
+    return {{rounded(a[0][0]), rounded(a[0][1]), rounded(a[1][0]), rounded(a[1][1])},
+            {rounded(a[2][0]), rounded(a[2][1]), rounded(a[3][0]), rounded(a[3][1])}};
   }
-  __device__ static Right right(const Quad& column) {
-    return {{rounded(column.v[0]), rounded(column.v[1])},
-            {rounded(column.v[2]), rounded(column.v[3])}};
+  __device__ static Right right(const Real (&b)[4]) {
+    return {{rounded(b[0]), rounded(b[1])}, {rounded(b[2]), rounded(b[3])}};
   }
   __device__ static void multiply_add(float (&sum)[4], const Left& a, const Right& b) {
     mma_m16n8k8_tf32(sum, a.first, b.first);
@@ -109,6 +107,8 @@ struct Tf32 {
   }
 };
 
+// The instruction has other places for a lane's terms, but the same for A and B, and a sum does not
+// mind in which order its terms come. (GPU.7)
 struct Bf16 {
   template <class Shape, class LeftTile, class RightTile>
   using Sums = TensorCoreSums<Bf16, Shape, LeftTile, RightTile>;
@@ -124,12 +124,12 @@ struct Bf16 {
     return pack_bf16(static_cast<float>(low), static_cast<float>(high));
   }
 
-  __device__ static Left left(const Quad& row, const Quad& row8) {
-    return {{pair(row.v[0], row.v[1]), pair(row8.v[0], row8.v[1]), pair(row.v[2], row.v[3]),
-             pair(row8.v[2], row8.v[3])}};
+  __device__ static Left left(const Real (&a)[4][2]) {
+    return {{pair(a[0][0], a[1][0]), pair(a[0][1], a[1][1]), pair(a[2][0], a[3][0]),
+             pair(a[2][1], a[3][1])}};
   }
-  __device__ static Right right(const Quad& column) {
-    return {{pair(column.v[0], column.v[1]), pair(column.v[2], column.v[3])}};
+  __device__ static Right right(const Real (&b)[4]) {
+    return {{pair(b[0], b[1]), pair(b[2], b[3])}};
   }
   __device__ static void multiply_add(float (&sum)[4], const Left& a, const Right& b) {
     mma_m16n8k16_bf16(sum, a.pairs, b.pairs);
@@ -148,12 +148,16 @@ class TensorCoreSums {
   __device__ void add(const Real* left, const Real* right) {
     typename Numbers::Right b[kAcross];
 #pragma unroll
-    for (int j = 0; j < kAcross; ++j)
-      b[j] = Numbers::right(RightTile::four(right, column(j) + lane() / 4, lane() % 4 * 4));
+    for (int j = 0; j < kAcross; ++j) {
+      Real numbers[4];
+      RightTile::eight(numbers, right, column(0), j * 8);
+      b[j] = Numbers::right(numbers);
+    }
 #pragma unroll
     for (int i = 0; i < kDown; ++i) {
-      const int at = row(i) + lane() / 4, k = lane() % 4 * 4;
-      const auto a = Numbers::left(LeftTile::four(left, at, k), LeftTile::four(left, at + 8, k));
+      Real numbers[4][2];
+      LeftTile::sixteen(numbers, left, row(0), i * 16);
+      const auto a = Numbers::left(numbers);
 #pragma unroll
       for (int j = 0; j < kAcross; ++j) Numbers::multiply_add(sums_[i][j], a, b[j]);
     }

@@ -12,27 +12,29 @@
 
 namespace ink::cuda {
 
-// Element (i, j) at data[first + i stride + j step]; step is 1 but for the general product of
-// gemm.cu.
+// Where an element lies; the address is that of an element only if it is inside.
+struct Source {
+  const Real* data;
+  bool inside;
+};
+
+// Element (i, j) at data[i stride + j step]; step is 1 but for the general product of gemm.cu.
 struct MatrixView {
   const Real* data;
   int lines, columns;
-  Index stride;
-  Index step = 1;
-  Index first = 0;
+  int stride;
+  int step = 1;
 
-  struct Line {
-    const Real* data;  // null outside
-  };
+  using Line = Source;
   struct Column {
-    int j;  // negative outside
+    Index place;
+    bool inside;
   };
 
-  __device__ Line line(int i) const { return {i < lines ? data + (first + i * stride) : nullptr}; }
-  __device__ Column column(int j) const { return {j < columns ? j : -1}; }
-  __device__ const Real* at(const Line& line, const Column& column) const {
-    if (line.data == nullptr || column.j < 0) return nullptr;
-    return line.data + column.j * step;
+  __device__ Line line(int i) const { return {data + Index(i) * stride, i < lines}; }
+  __device__ Column column(int j) const { return {Index(j) * step, j < columns}; }
+  __device__ Source at(const Line& line, const Column& column) const {
+    return {line.data + column.place, line.inside && column.inside};
   }
 };
 
@@ -43,6 +45,7 @@ struct MatrixView {
 struct WindowView {
   const Real* data;
   int h, w, channels;
+  int image;  // h w channels
   int lines;
   Divisor grid_pixels, grid_w;  // grid_h grid_w, and grid_w
   int step, origin_h, origin_w;
@@ -53,63 +56,40 @@ struct WindowView {
   // Far outside, whatever is added to it once.
   static constexpr int kOutside = -(1 << 29);
 
-  // Shares of the pixel's position, and of its place in memory.
+  // The first pixel of the window, and what a tap and channel add to its place and position.
   struct Line {
-    Index place;
+    const Real* pixel;
     int row, column;
+
+    // That which another lane of the warp has found.
+    __device__ Line of_lane(int lane) const {
+      constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
+      const auto address = reinterpret_cast<unsigned long long>(pixel);
+      return {reinterpret_cast<const Real*>(__shfl_sync(kWholeWarp, address, lane)),
+              __shfl_sync(kWholeWarp, row, lane), __shfl_sync(kWholeWarp, column, lane)};
+    }
   };
   struct Column {
     int place, row, column;
   };
 
   __device__ Line line(int index) const {
-    if (index >= lines) return {0, kOutside, kOutside};
     const int n = grid_pixels.quotient(index), pixel = index - n * grid_pixels.value();
     const int i = grid_w.quotient(pixel), j = pixel - i * grid_w.value();
     const int row = i * step + origin_h, column = j * step + origin_w;
-    return {((Index(n) * h + row) * w + column) * channels, row, column};
+    const int place = (row * w + column) * channels;
+    return {data + (Index(n) * image + place), index < lines ? row : kOutside, column};
   }
   __device__ Column column(int index) const {
-    if (index >= columns) return {0, kOutside, kOutside};
     const int tap = tap_channels.quotient(index), c = index - tap * channels;
     const int a = taps_w.quotient(tap), b = tap - a * taps_w.value();
-    return {turn * (a * w + b) * channels + c, turn * a, turn * b};
+    return {turn * (a * w + b) * channels + c, index < columns ? turn * a : kOutside, turn * b};
   }
-  __device__ const Real* at(const Line& line, const Column& column) const {
-    const auto row = static_cast<unsigned>(line.row + column.row);
-    const auto pixel = static_cast<unsigned>(line.column + column.column);
-    const bool inside = row < static_cast<unsigned>(h) && pixel < static_cast<unsigned>(w);
-    return inside ? data + (line.place + column.place) : nullptr;
-  }
-};
-
-// The weights (c_out, kernel_h, kernel_w, c_in) as the transposed convolution multiplies them: line
-// (a, b, o), the tap (first_u + a stride, first_v + b stride) of output channel o; column c.
-struct TapsView {
-  const Real* data;
-  int kernel_h, kernel_w, c_in, stride;
-  int first_u, first_v;
-  int lines;
-  Divisor c_out, taps_w;
-
-  struct Line {
-    const Real* data;
-  };
-  struct Column {
-    int c;
-  };
-
-  __device__ Line line(int index) const {
-    if (index >= lines) return {nullptr};
-    const int tap = c_out.quotient(index), o = index - tap * c_out.value();
-    const int a = taps_w.quotient(tap), b = tap - a * taps_w.value();
-    const int u = first_u + a * stride, v = first_v + b * stride;
-    return {data + ((Index(o) * kernel_h + u) * kernel_w + v) * c_in};
-  }
-  __device__ Column column(int c) const { return {c < c_in ? c : -1}; }
-  __device__ const Real* at(const Line& line, const Column& column) const {
-    if (line.data == nullptr || column.c < 0) return nullptr;
-    return line.data + column.c;
+  __device__ Source at(const Line& line, const Column& tap) const {
+    const auto row = static_cast<unsigned>(line.row + tap.row);
+    const auto column = static_cast<unsigned>(line.column + tap.column);
+    const bool inside = row < static_cast<unsigned>(h) && column < static_cast<unsigned>(w);
+    return {line.pixel + tap.place, inside};
   }
 };
 

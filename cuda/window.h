@@ -13,12 +13,12 @@ inline bool is_matrix_product(const Conv2dSizes& s) {
 
 // x (pixels of y, taps and channels) as the convolution sees it. (CONV.1)
 inline WindowView forward_window(const Real* x, const Conv2dSizes& s) {
-  narrow(s.h * s.w * s.c_in);  // places within an image are counted in 32 bits
   const int origin = -narrow(s.padding);
   return {.data = x,
           .h = narrow(s.h),
           .w = narrow(s.w),
           .channels = narrow(s.c_in),
+          .image = narrow(s.h * s.w * s.c_in),
           .lines = narrow(s.n * s.out_h() * s.out_w()),
           .grid_pixels = Divisor(s.out_h() * s.out_w()),
           .grid_w = Divisor(s.out_w()),

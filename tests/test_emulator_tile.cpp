@@ -47,12 +47,15 @@ void check_banks() {
   using AlongK = cuda::SharedTile<kRows, Along::k>;
   using AlongRows = cuda::SharedTile<kRows, Along::rows>;
   for (int first = 0; first + 16 <= kRows; first += 8) {
-    const auto fragment_row = [&](int lane) { return first + lane / 4; };
-    CHECK(conflicts<AlongK>(
-              fragment_row, [](int lane) { return lane % 4 * 4; }, 4) == 1);
-    for (int i = 0; i < 4; ++i)
-      CHECK(conflicts<AlongRows>(
-                fragment_row, [&](int lane) { return lane % 4 * 4 + i; }, 1) == 1);
+    // Eight rows, or sixteen in two parts, for tensor cores.
+    CHECK(conflicts<AlongK>([&](int lane) { return first + lane % 8; },
+                            [](int lane) { return lane / 8 * 4; }, 4) == 1);
+    for (int k = 0; k < kDepth; k += 8)
+      CHECK(conflicts<AlongK>([&](int lane) { return first + lane % 16; },
+                              [&](int lane) { return lane / 16 * 4 + k; }, 4) == 1);
+    for (int k = 0; k < kDepth; k += 4)
+      CHECK(conflicts<AlongRows>([&](int lane) { return first + lane / 4; },
+                                 [&](int lane) { return lane % 4 + k; }, 1) == 1);
     // The copies of a warp: whole vectors, or single elements.
     CHECK(conflicts<AlongK>([&](int lane) { return first + lane / 4; },
                             [](int lane) { return lane % 4 * 4; }, 4) == 1);
@@ -78,15 +81,42 @@ void check_banks() {
     }
 }
 
-Real element(const Real* place) { return place == nullptr ? Real(0) : *place; }
+// Element (row, k) of a step is 100 row + k. What lane l of a warp loads of the 32 rows from
+// `first` on, eight and sixteen at a time: loaded[l] are 16 and 16 numbers.
+template <Along kAlong>
+__global__ void load_rows(Real* loaded, int first) {
+  using Tile = cuda::SharedTile<64, kAlong>;
+  alignas(16) __shared__ Real tile[Tile::kSize];
+  const int lane = static_cast<int>(threadIdx.x);
+  for (int i = lane; i < Tile::kSize; i += 32)
+    tile[Tile::offset(i / kDepth, i % kDepth)] = static_cast<Real>(i / kDepth * 100 + i % kDepth);
+  __syncthreads();
+  Real* const to = loaded + lane * 32;
+  for (int part = 0; part < 4; ++part) {
+    Real eight[4];
+    Tile::eight(eight, tile, first, part * 8);
+    for (int i = 0; i < 4; ++i) to[part * 4 + i] = eight[i];
+  }
+  for (int part = 0; part < 2; ++part) {
+    Real sixteen[4][2];
+    Tile::sixteen(sixteen, tile, first, part * 16);
+    for (int i = 0; i < 8; ++i) to[16 + part * 8 + i] = sixteen[i / 2][i % 2];
+  }
+}
+
+Real element(const cuda::Source& source) { return source.inside ? *source.data : Real(0); }
 
 template <class Numbers>
 __global__ void multiply_fragments(float* d, const Real* a, const Real* b) {
-  const int lane = static_cast<int>(threadIdx.x), g = lane / 4, k = lane % 4 * 4;
-  const auto four = [](const Real* at) { return cuda::Quad{{at[0], at[1], at[2], at[3]}}; };
+  const int lane = static_cast<int>(threadIdx.x), g = lane / 4, t = lane % 4;
+  Real left[4][2], right[4];
+  for (int i = 0; i < 4; ++i) {
+    left[i][0] = a[g * 16 + t + 4 * i];
+    left[i][1] = a[(g + 8) * 16 + t + 4 * i];
+    right[i] = b[g * 16 + t + 4 * i];
+  }
   float sum[4] = {};
-  Numbers::multiply_add(sum, Numbers::left(four(a + g * 16 + k), four(a + (g + 8) * 16 + k)),
-                        Numbers::right(four(b + g * 16 + k)));
+  Numbers::multiply_add(sum, Numbers::left(left), Numbers::right(right));
   for (int i = 0; i < 4; ++i) d[(g + i / 2 * 8) * 8 + lane % 4 * 2 + i % 2] = sum[i];
 }
 
@@ -110,10 +140,10 @@ TEST_CASE("(GPU.2) a window is the matrix of a convolution, its transpose that o
               const Real expected = inside ? x[place] : Real(0);
               CHECK(element(view.at(view.line(line), view.column(column))) == expected);
             }
-        CHECK(view.at(view.line(line), view.column(column)) == nullptr);
+        CHECK_FALSE(view.at(view.line(line), view.column(column)).inside);
       }
-  CHECK(view.at(view.line(line), view.column(0)) == nullptr);
-  CHECK(view.at(view.line(line), view.column(view.columns)) == nullptr);
+  CHECK_FALSE(view.at(view.line(line), view.column(0)).inside);
+  CHECK_FALSE(view.at(view.line(line), view.column(view.columns)).inside);
 }
 
 TEST_CASE("(GPU.4) division by a multiplication, for every divisor and at every edge") {
@@ -134,6 +164,26 @@ TEST_CASE("(GPU.6) neither copies nor loads of a step meet in a bank") {
   check_banks<32>();
   check_banks<64>();
   check_banks<128>();
+}
+
+TEST_CASE("(GPU.6) every lane finds its rows, wherever they begin and however they lie") {
+  if constexpr (sizeof(Real) == sizeof(float)) {
+    for (const bool along_k : {true, false})
+      for (const int first : {0, 32}) {
+        OnDevice loaded(32 * 32);
+        cuda::launch(along_k ? load_rows<Along::k> : load_rows<Along::rows>, {1, 32}, loaded.data(),
+                     first);
+        const std::vector<Real> got = loaded.to_vector();
+        for (int lane = 0; lane < 32; ++lane)
+          for (int i = 0; i < 32; ++i) {
+            const bool eight = i < 16;
+            const int down = eight ? i / 4 * 8 : i % 16 / 8 * 16 + i % 2 * 8;
+            const int k = lane % 4 + 4 * (eight ? i % 4 : i % 8 / 2);
+            CHECK(got[static_cast<std::size_t>(lane * 32 + i)] ==
+                  static_cast<Real>((first + down + lane / 4) * 100 + k));
+          }
+      }
+  }
 }
 
 TEST_CASE("(GPU.6) mistake: rows one after another") {
