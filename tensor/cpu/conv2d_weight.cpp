@@ -23,7 +23,7 @@ struct Cut {
 };
 
 Cut cut(const Conv2dSizes& s) {
-  constexpr Index kEnoughTasks = 16, kLeastPixels = 512, kBandBytes = 32 * 1024;
+  constexpr Index kEnoughTasks = 16, kLeastPixels = 512, kBandBytes = 48 * 1024;
   Cut cut{};
   cut.out_h = s.out_h();
   cut.out_w = s.out_w();
@@ -237,16 +237,31 @@ void accumulate_chunk(const Task& task, Index chunk, Real* packed) {
 }  // namespace
 
 void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
+  const auto total = [&](Index tap, Index o) {
+    Vector sum{};
+    for (Index chunk = 0; chunk < sums.chunks; ++chunk)
+      sum += load(sums.data + (chunk * (sums.taps + 1) + tap) * sums.row + o);
+    return sum;
+  };
   // A thread's share, in additions: few are made by one.
   constexpr Index kGrain = 60'000;
-  const Index rows = std::max<Index>(1, kGrain / std::max<Index>(1, sums.chunks * sums.row));
+  const Index share = kGrain / std::max<Index>(1, sums.chunks * sums.row);
+  const Index rows = divide_up(std::max<Index>(1, share), kLanes) * kLanes;
   parallel_blocks(sums.taps + 1, rows, [&](Index first, Index last) {
     for (Index o = 0; o < sums.c_out; o += kLanes) {
       const Index count = std::min<Index>(kLanes, sums.c_out - o);
-      for (Index tap = first; tap < last; ++tap) {
-        Vector sum{};
-        for (Index chunk = 0; chunk < sums.chunks; ++chunk)
-          sum += load(sums.data + (chunk * (sums.taps + 1) + tap) * sums.row + o);
+      Index tap = first;
+      // Channels are neighbours in the sums, taps in dweight: squares are transposed.
+      if (count == kLanes)
+        for (; tap + kLanes <= std::min(last, sums.taps); tap += kLanes) {
+          Vector square[kLanes];
+          for (Index l = 0; l < kLanes; ++l) square[l] = total(tap + l, o);
+          transpose(square);
+          for (Index l = 0; l < kLanes; ++l)
+            store(dweight + (o + l) * sums.taps + tap, square[l]);
+        }
+      for (; tap < last; ++tap) {
+        const Vector sum = total(tap, o);
         if (tap < sums.taps) {
           for (Index l = 0; l < count; ++l) dweight[(o + l) * sums.taps + tap] = sum[l];
         } else if (dbias != nullptr) {
