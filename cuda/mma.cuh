@@ -120,7 +120,7 @@ inline constexpr bool kAmpere = false;
 #endif
 
 // Round to nearest: 10 bits of mantissa remain. Ties go away from zero; since sm_90, which rounds
-// ties to even in one instruction where the other takes four, they go there.
+// ties to even in one instruction where the other takes two, they go there.
 __device__ inline std::uint32_t round_to_tf32(float x) {
   std::uint32_t result = 0;
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
