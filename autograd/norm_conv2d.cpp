@@ -42,28 +42,21 @@ Variable norm_conv2d(const Variable& x, const Variable& gamma, const Variable& b
         const Tensor before = compact(so_far[0]), skip_before = compact(so_far[1]);
         Tensor dgamma(g.get().shape(), device), dbeta(b.get().shape(), device),
             dw(w.get().shape(), device);
-        Tensor dbias = need_bias ? Tensor({sizes.conv.c_out}, device) : Tensor();
-        const NormConv2dGradients gradients{dx.mutable_data(),
-                                            dgamma.mutable_data(),
-                                            dbeta.mutable_data(),
-                                            dw.mutable_data(),
-                                            need_bias ? dbias.mutable_data() : nullptr,
-                                            pointer(before),
-                                            dskip.defined() ? dskip.mutable_data() : nullptr,
-                                            pointer(skip_before)};
+        Tensor dbias, dimage_bias;
+        if (need_bias) dbias = Tensor({sizes.conv.c_out}, device);
+        if (need_image_bias) dimage_bias = Tensor({sizes.conv.n, sizes.conv.c_out}, device);
+        const auto target = [](Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+        const NormConv2dGradients gradients{
+            dx.mutable_data(), dgamma.mutable_data(), dbeta.mutable_data(),
+            dw.mutable_data(), target(dbias),         target(dimage_bias),
+            pointer(before),   target(dskip),         pointer(skip_before)};
         on<cpu::norm_conv2d_backward, cuda::norm_conv2d_backward>(
             device, gradients, dy.data(),
             NormConv2dInputs{x.get().data(), g.get().data(), b.get().data(), w.get().data(),
                              pointer(skip)},
-            mean.data(), rstd.data(), sizes);  // (CONV.2) (CONV.3) (GN.4)
-        return Tensors{dx,
-                       dskip,
-                       dgamma,
-                       dbeta,
-                       dw,
-                       dbias,
-                       need_image_bias ? sum(dy, {1, 2}) : Tensor(),
-                       need_residual ? dy : Tensor()};
+            mean.data(), rstd.data(), sizes);  // (CONV.2) (CONV.3) (CONV.8) (GN.4)
+        return Tensors{dx, dskip, dgamma,      dbeta,
+                       dw, dbias, dimage_bias, need_residual ? dy : Tensor()};
       },
       2);
 }

@@ -4,6 +4,7 @@
 
 #include "cuda/group_norm.h"
 #include "cuda/scratch.h"
+#include "tensor/kernels/reduce.h"
 
 namespace ink::cuda {
 namespace {
@@ -24,6 +25,9 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
   const Scratch<Real> h(count_of(s.norm));
   group_norm_apply(h.data(), in.x, mean, rstd, in.gamma, in.beta, s.norm);
   conv2d_backward_weight(to.dweight, to.dbias, h.data(), dy, s.conv);
+  if (to.dimage_bias != nullptr)
+    reduce<Sum>(to.dimage_bias, dy,
+                {s.conv.n, s.conv.out_h() * s.conv.out_w(), s.conv.c_out});  // (CONV.8)
   conv2d_backward_data(h.data(), dy, in.weight.data, s.conv);
   group_norm_backward(to.dx, to.dgamma, to.dbeta, h.data(), in.x, mean, rstd, in.gamma, in.beta,
                       s.norm, to.so_far);

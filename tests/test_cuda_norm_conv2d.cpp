@@ -12,7 +12,7 @@ using Values = std::vector<Real>;
 std::size_t count_of(Index n) { return static_cast<std::size_t>(n); }
 
 struct Results {
-  Values y, mean, rstd, dx, dgamma, dbeta, dweight, dbias;
+  Values y, mean, rstd, dx, dgamma, dbeta, dweight, dbias, dimage_bias;
 };
 
 // The inputs and results of one case on the CPU, and on the device.
@@ -25,39 +25,43 @@ class Pair {
         beta_(numbers(conv.c_in, 3)),
         weight_(numbers(conv.c_out * conv.kernel_h * conv.kernel_w * conv.c_in, 4)),
         bias_(numbers(conv.c_out, 5)),
+        image_bias_(numbers(conv.n * conv.c_out, 7)),
         dy_(numbers(conv.n * conv.out_h() * conv.out_w() * conv.c_out, 6)) {}
 
   Results cpu() const {
-    Results r{dy_, stats(), stats(), x_, gamma_, beta_, weight_, bias_};
+    Results r{dy_, stats(), stats(), x_, gamma_, beta_, weight_, bias_, image_bias_};
     const NormConv2dInputs in{x_.data(), gamma_.data(), beta_.data(), weight_.data()};
     cpu::norm_conv2d_forward(r.y.data(), r.mean.data(), r.rstd.data(), in,
-                             {bias_.data(), nullptr, dy_.data()}, s_);
-    cpu::norm_conv2d_backward(
-        {r.dx.data(), r.dgamma.data(), r.dbeta.data(), r.dweight.data(), r.dbias.data()},
-        dy_.data(), in, r.mean.data(), r.rstd.data(), s_);
+                             {bias_.data(), image_bias_.data(), dy_.data()}, s_);
+    cpu::norm_conv2d_backward({r.dx.data(), r.dgamma.data(), r.dbeta.data(), r.dweight.data(),
+                               r.dbias.data(), r.dimage_bias.data()},
+                              dy_.data(), in, r.mean.data(), r.rstd.data(), s_);
     return r;
   }
 
   Results device() const {
-    const OnDevice x(x_), gamma(gamma_), beta(beta_), weight(weight_), bias(bias_), dy(dy_);
+    const OnDevice x(x_), gamma(gamma_), beta(beta_), weight(weight_), bias(bias_),
+        image_bias(image_bias_), dy(dy_);
     const auto like = [](const Values& v) { return static_cast<Index>(v.size()); };
     OnDevice y(like(dy_)), mean(like(stats())), rstd(like(stats())), dx(like(x_)),
-        dgamma(like(gamma_)), dbeta(like(beta_)), dweight(like(weight_)), dbias(like(bias_));
+        dgamma(like(gamma_)), dbeta(like(beta_)), dweight(like(weight_)), dbias(like(bias_)),
+        dimage_bias(like(image_bias_));
     const NormConv2dInputs in{x.data(), gamma.data(), beta.data(), weight.data()};
     cuda::norm_conv2d_forward(y.data(), mean.data(), rstd.data(), in,
-                              {bias.data(), nullptr, dy.data()}, s_);
+                              {bias.data(), image_bias.data(), dy.data()}, s_);
     cuda::norm_conv2d_backward(
-        {dx.data(), dgamma.data(), dbeta.data(), dweight.data(), dbias.data()}, dy.data(), in,
-        mean.data(), rstd.data(), s_);
-    return {y.to_vector(),      mean.to_vector(),  rstd.to_vector(),    dx.to_vector(),
-            dgamma.to_vector(), dbeta.to_vector(), dweight.to_vector(), dbias.to_vector()};
+        {dx.data(), dgamma.data(), dbeta.data(), dweight.data(), dbias.data(), dimage_bias.data()},
+        dy.data(), in, mean.data(), rstd.data(), s_);
+    return {y.to_vector(),       mean.to_vector(),   rstd.to_vector(),
+            dx.to_vector(),      dgamma.to_vector(), dbeta.to_vector(),
+            dweight.to_vector(), dbias.to_vector(),  dimage_bias.to_vector()};
   }
 
  private:
   Values stats() const { return Values(count_of(s_.norm.n * s_.norm.groups)); }
 
   NormConv2dSizes s_;
-  Values x_, gamma_, beta_, weight_, bias_, dy_;
+  Values x_, gamma_, beta_, weight_, bias_, image_bias_, dy_;
 };
 
 // The largest difference, relative to the largest number and at least 1; NaN if there is one.
@@ -93,6 +97,7 @@ void check(const Conv2dSizes& conv, Index groups, bool silu) {
     CHECK(difference(got.dbeta, expected.dbeta) <= tolerance);
     CHECK(difference(got.dweight, expected.dweight) <= tolerance);
     CHECK(difference(got.dbias, expected.dbias) <= tolerance);
+    CHECK(difference(got.dimage_bias, expected.dimage_bias) <= tolerance);
   });
 }
 

@@ -73,9 +73,17 @@ void norm_conv2d_forward(Real* y, Real* mean, Real* rstd, const NormConv2dInputs
 
 namespace {
 
+// The gradients of the rows that were added to the images [first, first + n), of whose first one
+// `dy` is. (CONV.8)
+void sum_pixels(Real* dimage_bias, const Real* dy, Index first, Index n, const Conv2dSizes& s) {
+  if (dimage_bias == nullptr) return;
+  reduce<Sum>(dimage_bias + first * s.c_out, dy, {n, s.out_h() * s.out_w(), s.c_out});
+}
+
 // Without Winograd's algorithm: the two gradients one after the other.
 void backward_in_turn(const NormConv2dGradients& to, const Real* dy, const NormConv2dInputs& in,
                       const Real* mean, const Real* rstd, const NormConv2dSizes& s) {
+  sum_pixels(to.dimage_bias, dy, 0, s.norm.n, s.conv);
   const Index count = s.norm.n * s.norm.pixels * s.norm.channels;
   const Scratch<Real> h(count);
   group_norm_apply(h.data(), nullptr, joined(in, s), mean, rstd, in.gamma, in.beta, s.norm);
@@ -123,6 +131,7 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
                        norm);
       sum.add(h.data(), block_dy, 0, n * tiles);
       backward_data.run(h.data(), block_dy, {}, 0, n * dx_tiles);  // dh, where h was
+      sum_pixels(to.dimage_bias, block_dy, first, n, s.conv);
       group_norm_backward(joined_dx(to, s).from_image(first, s.norm), dgamma.data() + share,
                           dbeta.data() + share, h.data(), slope.data(), x, mean + group,
                           rstd + group, in.gamma, in.beta, norm,

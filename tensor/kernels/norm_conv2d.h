@@ -25,14 +25,16 @@ struct NormConv2dInputs {
   const Real* skip = nullptr;
 };
 
-// Shaped as what they are gradients of; dbias (c_out) is left out when null. dx is added to
-// `so_far` (dx itself, another array or null: nothing), dskip to `skip_so_far`.
+// Shaped as what they are gradients of; dbias (c_out) and dimage_bias (n, c_out) are left out when
+// null. dx is added to `so_far` (dx itself, another array or null: nothing), dskip to
+// `skip_so_far`.
 struct NormConv2dGradients {
   Real* dx;
   Real* dgamma;
   Real* dbeta;
   Real* dweight;
   Real* dbias;
+  Real* dimage_bias = nullptr;
   const Real* so_far = nullptr;
   Real* dskip = nullptr;
   const Real* skip_so_far = nullptr;
