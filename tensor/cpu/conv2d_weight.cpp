@@ -257,8 +257,7 @@ void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
           Vector square[kLanes];
           for (Index l = 0; l < kLanes; ++l) square[l] = total(tap + l, o);
           transpose(square);
-          for (Index l = 0; l < kLanes; ++l)
-            store(dweight + (o + l) * sums.taps + tap, square[l]);
+          for (Index l = 0; l < kLanes; ++l) store(dweight + (o + l) * sums.taps + tap, square[l]);
         }
       for (; tap < last; ++tap) {
         const Vector sum = total(tap, o);
