@@ -27,6 +27,7 @@ struct Cut {
   Index column_blocks;
   Index inner, chunks;  // k of a chunk, and how many there are
   Index units;          // of all matrices
+  bool in_place;        // B is read where it stands
 };
 
 Cut cut(const GemmSizes& s) {
@@ -44,6 +45,10 @@ Cut cut(const GemmSizes& s) {
   cut.inner = divide_up(s.k, std::max<Index>(wanted, 1));
   cut.chunks = std::max<Index>(divide_up(s.k, std::max<Index>(cut.inner, 1)), 1);
   cut.units = units * cut.chunks;
+  // Over a long k few rows of A read what a copy of B would hold. But rows that lie far apart would
+  // use a part of the cache only.
+  constexpr Index kMostColumns = 4 * kTileWidth;
+  cut.in_place = cut.chunks > 1 && !s.transpose_b && s.n % kLanes == 0 && s.n <= kMostColumns;
   return cut;
 }
 
@@ -57,7 +62,8 @@ struct Result {
 // One unit. Pointers are at its first row and column.
 struct Unit {
   MatrixView a;
-  const Real* b;  // packed (inner, width)
+  const Real* b;  // (inner, width), the rows b_row apart
+  Index b_row;
   Index inner;
   int vectors;
   bool first;  // of those with the same rows of A
@@ -74,7 +80,7 @@ template <int Vectors, int Rows, bool Transposed>
         __builtin_prefetch(unit.a.data + (i + 2 * Rows + r) * unit.a.row + k, 0, 2);
   Vector sum[Rows][Vectors] = {};
   accumulate<0, Rows>(sum, unit.a.data + i * unit.a.row, Transposed ? 1 : unit.a.row,
-                      Transposed ? unit.a.column : 1, unit.b, Vectors * kLanes, unit.inner);
+                      Transposed ? unit.a.column : 1, unit.b, unit.b_row, unit.inner);
   TileOutput out = unit.out;
   out.to += i * out.step;
   out.residual = shifted(out.residual, i * out.step);
@@ -103,6 +109,11 @@ struct RightBlock {
     const MatrixView view = right_operand(b + matrix * s.stride_b, s);
     pack_columns(to, view.data + k * view.row, view.row, view.column, inner, columns);
   }
+  // Its first element in B.
+  const Real* first(const Real* b, const GemmSizes& s) const {
+    const MatrixView view = right_operand(b + matrix * s.stride_b, s);
+    return view.data + k * view.row + columns.first * view.column;
+  }
   // Its place among all of them: (matrix, chunk, block of columns, inner, width of the block).
   Index place(const GemmSizes& s) const {
     return (matrix * s.k + k) * padded_columns(s.n) + columns.first * inner;
@@ -123,8 +134,8 @@ void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s,
   });
 }
 
-// All products of one chunk of k each, stored at `result`. Without B packed beforehand each unit
-// packs its block for itself.
+// All products of one chunk of k each, stored at `result`. Unless B is packed beforehand or read in
+// place, each unit packs its block for itself.
 void multiply(const Result& result, const Real* a, const Real* b, const Real* packed,
               const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
   // A thread costs a few microseconds to wake, some tens if it has gone to sleep: small units are
@@ -144,11 +155,14 @@ void multiply(const Result& result, const Real* a, const Real* b, const Real* pa
           matrix * result.matrix + chunk * result.chunk + row * result.row + block.first;
       const MatrixView left = left_operand(a + matrix * s.stride_a, s);
       const RightBlock right{s.stride_b == 0 ? 0 : matrix, k, inner, block};
-      const Scratch<Real> own(packed == nullptr ? inner * block.width() : 0);
-      if (packed == nullptr) right.pack(own.data(), b, s);
+      const bool packs = packed == nullptr && !cut.in_place;
+      const Scratch<Real> own(packs ? inner * block.width() : 0);
+      if (packs) right.pack(own.data(), b, s);
+      const Real* const copy = packed == nullptr ? own.data() : packed + right.place(s);
       const Index count = cut.chunks > 1 ? block.width() : block.count;
       const Unit unit{{left.data + row * left.row + k * left.column, left.row, left.column},
-                      packed == nullptr ? own.data() : packed + right.place(s),
+                      cut.in_place ? right.first(b, s) : copy,
+                      cut.in_place ? s.n : block.width(),
                       inner,
                       block.vectors,
                       block.first == 0,
@@ -187,7 +201,7 @@ void gemm(Real* c, const Real* a, const Real* b, const GemmEpilogue& epilogue, c
   const Index matrices = s.stride_b == 0 ? 1 : s.batch;
   // What one thread packs, another fetches from its cache: it pays for many rows or a long k only.
   constexpr Index kFewBlocks = 4;
-  const bool pack = plan.row_blocks > kFewBlocks || plan.chunks > 1;
+  const bool pack = (plan.row_blocks > kFewBlocks || plan.chunks > 1) && !plan.in_place;
   const Scratch<Real> all(pack ? matrices * s.k * padded_columns(s.n) : 0);
   if (pack) pack_right(all.data(), b, matrices, s, plan);
   const Real* packed = pack ? all.data() : nullptr;
