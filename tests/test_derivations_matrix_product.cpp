@@ -52,6 +52,18 @@ TEST_CASE("(MM.1) (MM.2) (MM.3) the product, dA = dC B^T, dB = A^T dC") {
   check_adjoint([&](const Variable& b) { return matmul(p.a, b); }, {7, 5}, 7);
 }
 
+TEST_CASE(
+    "(MM.1) (MM.3) sums long enough to be cut, of a right factor read in place and of a copy") {
+  constexpr Index kLong = 2100;
+  for (const Index columns : {Index{48}, Index{33}, Index{144}}) {
+    CAPTURE(columns);
+    const Product p({3, kLong}, {kLong, columns});
+    check_close(matmul(p.a, p.b), product(p.a, p.b), rounding(kLong), "C");
+    const Product q({kLong, 3}, {3, columns});
+    check_close(q.db, product(transposed(q.a), q.dc), rounding(kLong), "dB");
+  }
+}
+
 TEST_CASE("(MM.2) mistake: the factors in the wrong order") {
   const Product p({6, 6}, {6, 6});
   check_wrong(product(transposed(p.b), p.dc), p.da);
