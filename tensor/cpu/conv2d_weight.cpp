@@ -16,10 +16,9 @@ struct Cut {
   Index rows;        // of dy, counted over all images
   Index chunk_rows;  // a chunk's sums are kept apart from those of other chunks
   Index chunks;
-  Index band_rows;  // a chunk is read in bands, whose block of channels about fills the first-level
-                    // cache
-  Index taps;       // kernel_h * kernel_w * c_in
-  Index partial_row;    // c_out, padded to whole vectors
+  Index band_rows;    // read at a time: their channels of a block about fill the first-level cache
+  Index taps;         // kernel_h * kernel_w * c_in
+  Index partial_row;  // c_out, padded to whole vectors
   Index partial_chunk;  // a chunk's sums: (taps + 1, partial_row), the last row is dbias
 };
 
