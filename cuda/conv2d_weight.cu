@@ -3,7 +3,6 @@
 #include "cuda/scratch.h"
 #include "cuda/window.h"
 #include "tensor/kernels/conv2d.h"
-#include "tensor/kernels/copy.h"
 #include "tensor/kernels/reduce.h"
 
 namespace ink::cuda {
@@ -52,11 +51,6 @@ void conv2d_backward_weight(Real* dweight, Real* dbias, const Real* x, const Rea
                             const Conv2dSizes& s) {
   const Index taps = s.kernel_h * s.kernel_w * s.c_in, pixels = s.n * s.out_h() * s.out_w();
   const Index count = taps * s.c_out;
-  if (pixels == 0) {
-    fill(dweight, 0, count);
-    if (dbias != nullptr) fill(dbias, 0, s.c_out);
-    return;
-  }
   const Chunks cut = cut_sum(taps, s.c_out, pixels, 1);
   const auto multiply_all = s.c_in % 4 == 0 && s.c_out % 4 == 0 && aligned(x, dy)
                                 ? multiply_chunks<4>

@@ -10,6 +10,7 @@
 
 #include "cuda/mma.cuh"
 #include "cuda/shared.h"
+#include "cuda/warp.cuh"
 #include "tensor/kernels/real.h"
 
 namespace ink::cuda {
@@ -102,8 +103,6 @@ struct SharedTile {
   }
 
  private:
-  __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
-
   // offset(row + down, k). Of a `down` that the compiler knows, what goes beyond the period of the
   // exchange becomes a constant of the instruction.
   __device__ static int offset(int row, int down, int k) {
@@ -224,7 +223,9 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kResident)
     copy_async_commit();
   };
 
-  for (int step = 0; step < kStages - 1; ++step) start(step, step * kStage);
+  // (Without steps the operands may be empty, and their addresses null.)
+  if (steps > 0)
+    for (int step = 0; step < kStages - 1; ++step) start(step, step * kStage);
   int stage = 0, freed = (kStages - 1) * kStage;
   for (int step = 0; step < steps; ++step) {
     // The step is there for all threads, and all are done with the one whose memory comes next.

@@ -181,7 +181,6 @@ class TensorCoreSums {
   }
 
  private:
-  __device__ static int lane() { return static_cast<int>(threadIdx.x) % 32; }
   __device__ static int warp() { return static_cast<int>(threadIdx.x) / 32; }
   // Where piece (i, j) of the warp begins.
   __device__ static int row(int i) { return warp() / Shape::kWarpsN * kRows + i * 16; }

@@ -8,6 +8,7 @@
 
 #include "cuda/divisor.h"
 #include "cuda/runtime.h"
+#include "cuda/warp.cuh"
 #include "tensor/kernels/real.h"
 
 namespace ink::cuda {
@@ -63,7 +64,6 @@ struct WindowView {
 
     // That which another lane of the warp has found.
     __device__ Line of_lane(int lane) const {
-      constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
       const auto address = reinterpret_cast<unsigned long long>(pixel);
       return {reinterpret_cast<const Real*>(__shfl_sync(kWholeWarp, address, lane)),
               __shfl_sync(kWholeWarp, row, lane), __shfl_sync(kWholeWarp, column, lane)};

@@ -8,6 +8,9 @@ namespace ink::cuda {
 inline constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
 inline constexpr int kWarp = 32;
 
+// This thread's place in its warp, in a one-dimensional block.
+__device__ inline int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
+
 // combine(...) over the 32 lanes, in every lane: a butterfly, in which all lanes add the same
 // pairs.
 template <class T, class Combine>
