@@ -109,11 +109,14 @@ template <int Vectors, int Pixels>
 // A tile that reads a pixel of x once for all taps over it, which needs registers for a row of
 // weights: with one vector of results, convolve_tile would have an element to read for every
 // multiplication. Only the first and the last column of the windows can lie outside the image.
-template <int Taps, int Stride, int Vectors, int Pixels>
+//
+// Channels: those of x where there is but one, and the addresses of the pixels are known when this
+// is compiled; else 0.
+template <int Taps, int Stride, int Channels, int Vectors, int Pixels>
 [[gnu::noinline]] void convolve_window_tile(const RowTask& task, Index j) {
   const DirectConv& conv = task.conv;
   constexpr int kLast = (Pixels - 1) * Stride + Taps - 1;  // the last of the columns 0, 1, ...
-  const Index c_in = conv.c_in, tap_step = c_in * Vectors * kLanes;
+  const Index c_in = Channels > 0 ? Channels : conv.c_in, tap_step = c_in * Vectors * kLanes;
   const Index left = j * Stride - conv.pad_left;
   const Real* x = task.x + left * c_in;
   const Real* weight = task.weight;
@@ -155,12 +158,14 @@ bool convolve_windows(const RowTask& task) {
   const Index end = (conv.columns - 1) * conv.stride - conv.pad_left + conv.kernel_w;
   const bool inside = conv.pad_left >= 0 && conv.pad_left <= 1 && end <= conv.w + 1;
   if (!inside || (Vectors > 1 && conv.c_in >= kLanes)) return false;
-  const auto convolve = [&]<int Taps, int Stride>() {
+  const auto convolve = [&]<int Taps, int Stride, int Channels = 0>() {
     for_each_tile<kPixels>(conv.columns, [&](auto pixels, Index j) {
-      convolve_window_tile<Taps, Stride, Vectors, pixels>(task, j);
+      convolve_window_tile<Taps, Stride, Channels, Vectors, pixels>(task, j);
     });
     return true;
   };
+  if (conv.kernel_w == 3 && conv.stride == 1 && conv.c_in == 1)
+    return convolve.template operator()<3, 1, 1>();
   if (conv.kernel_w == 3 && conv.stride == 1) return convolve.template operator()<3, 1>();
   if (conv.kernel_w == 3 && conv.stride == 2) return convolve.template operator()<3, 2>();
   if (conv.kernel_w == 2 && conv.stride == 1) return convolve.template operator()<2, 1>();
@@ -244,7 +249,7 @@ void DirectConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilog
 
 namespace {
 // What a thread takes at a time.
-constexpr Index kBlockOperations = 2'000'000;
+constexpr Index kBlockOperations = 1'000'000;
 }  // namespace
 
 void convolve_direct(Real* y, const Real* x, const Conv2dEpilogue& epilogue, const Conv2dMap& map) {

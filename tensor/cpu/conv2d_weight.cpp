@@ -137,17 +137,19 @@ template <int First, int Last, int Channels, int Vectors>
   }
 }
 
-// As accumulate_tile for the taps (u, 0), (u, 1) and (u, 2) of a convolution that keeps the width:
-// a pixel of x is read once for the three, and rows of dy are whole.
+// As accumulate_tile for the taps (u, 0), (u, 1) and (u, 2) of a convolution that keeps the width,
+// and the output channels from o on: a pixel of x is read once for the three, and rows of dy are
+// whole.
 template <int Vectors, int Channels>
-[[gnu::noinline]] void accumulate_taps(const Task& task, const Band& band, Index u, Index c) {
+[[gnu::noinline]] void accumulate_taps(const Task& task, const Band& band, Index u, Index c,
+                                       Index o) {
   const Conv2dSizes& s = task.sizes;
   const Cut& cut = task.cut;
   const Range i = positions_inside(u, s.h, cut.out_h, s);
   if (i.first >= i.last) return;
 
   const Index tap = s.c_in * cut.partial_row;
-  Real* partial = task.partial + (u * 3 * s.c_in + c) * cut.partial_row;
+  Real* partial = task.partial + (u * 3 * s.c_in + c) * cut.partial_row + o;
   Vector sum[3][Channels][Vectors];
 #pragma GCC unroll 3
   for (int v = 0; v < 3; ++v) load_tile(sum[v], partial + v * tap, cut.partial_row);
@@ -156,7 +158,7 @@ template <int Vectors, int Channels>
     const Index first = std::max(top + i.first, band.first);
     const Index last = std::min(top + i.last, band.last);
     const Real* x = task.x + (image * s.h + (first - top) + u - 1) * s.w * s.c_in + c;
-    const Real* dy = band.dy + (first - band.first) * s.w * band.dy_pixel;
+    const Real* dy = band.dy + (first - band.first) * s.w * band.dy_pixel + o;
     for (Index row = first; row < last; ++row) {
       add_pixel<0, 2>(sum, x, dy, band.dy_pixel);
       x += s.c_in, dy += band.dy_pixel;
@@ -188,23 +190,33 @@ void accumulate_bias(const Task& task, const Band& band) {
   }
 }
 
+// The taps of row u, three at a time. One vector by many channels loads least; of few channels the
+// sums would wait for one another.
+template <int BlockVectors, int MostVectors>
+void accumulate_row_of_taps(const Task& task, const Band& band, Index u) {
+  constexpr int kVectors = std::min(BlockVectors, MostVectors);
+  const Conv2dSizes& s = task.sizes;
+  for_each_tile<tile_rows(3 * kVectors)>(s.c_in, [&](auto channels, Index c) {
+    const Index tap = 3 * (u * s.c_in + c);
+    prefetch_next_band(task, band, tap, tap + 3 * channels);
+    for (Index o = 0; o < BlockVectors * kLanes; o += kVectors * kLanes)
+      accumulate_taps<kVectors, channels>(task, band, u, c, o);
+  });
+}
+
 template <int Vectors>
 void accumulate_band(const Task& task, const Band& band) {
   const Conv2dSizes& s = task.sizes;
   const bool together = s.kernel_w == 3 && s.stride == 1 && s.padding == 1 && s.w > 1;
   for (Index u = 0; u < s.kernel_h; ++u) {
-    const Index row_of_taps = u * s.kernel_w * s.c_in;
     if (together) {
-      for_each_tile<tile_rows(3 * Vectors)>(s.c_in, [&](auto channels, Index c) {
-        const Index tap = row_of_taps + 3 * c;
-        prefetch_next_band(task, band, tap, tap + 3 * channels);
-        accumulate_taps<Vectors, channels>(task, band, u, c);
-      });
+      s.c_in < kLanes ? accumulate_row_of_taps<Vectors, 2>(task, band, u)
+                      : accumulate_row_of_taps<Vectors, 1>(task, band, u);
       continue;
     }
     for (Index v = 0; v < s.kernel_w; ++v)
       for_each_tile<tile_rows(Vectors)>(s.c_in, [&](auto channels, Index c) {
-        const Index tap = row_of_taps + v * s.c_in + c;
+        const Index tap = (u * s.kernel_w + v) * s.c_in + c;
         prefetch_next_band(task, band, tap, tap + channels);
         accumulate_tile<Vectors, channels>(task, band, u, v, c);
       });

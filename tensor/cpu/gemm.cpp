@@ -66,15 +66,15 @@ struct Unit {
   Index b_row;
   Index inner;
   int vectors;
-  bool first;  // of those with the same rows of A
+  bool asks;  // for rows of A ahead: the first of many units that read them
   TileOutput out;
 };
 
 // The rows of the unit from i on (MM.1). Those of the tile after the next are asked for by the
-// first that needs them, if they are short runs in memory.
+// first that needs them, if they are short runs in memory: a small A is in the cache anyway.
 template <int Vectors, int Rows, bool Transposed>
 [[gnu::noinline]] void multiply_tile(const Unit& unit, Index i) {
-  if (!Transposed && unit.first)
+  if (!Transposed && unit.asks)
     for (int r = 0; r < Rows; ++r)
       for (Index k = 0; k < unit.inner; k += kCacheLine)
         __builtin_prefetch(unit.a.data + (i + 2 * Rows + r) * unit.a.row + k, 0, 2);
@@ -165,7 +165,7 @@ void multiply(const Result& result, const Real* a, const Real* b, const Real* pa
                       cut.in_place ? s.n : block.width(),
                       inner,
                       block.vectors,
-                      block.first == 0,
+                      block.first == 0 && cut.row_blocks > 1,
                       {result.data + at, result.row, count, shifted(epilogue.bias, block.first),
                        nullptr, shifted(epilogue.residual, at)}};
       const Index rows = std::min(cut.rows, s.m - row);

@@ -134,6 +134,9 @@ std::vector<OpCase> cases() {
       conv2d_case({2, 4, 3, 17, 1, 3, 1, 1, false, false, true}),
       conv2d_case({1, 3, 3, 33, 17, 3, 1, 1, true, true, false}),
       conv2d_case({1, 3, 2, 17, 33, 3, 1, 1, false, false, false}),
+      // One channel, whose rows are cut into several tiles: two vectors of results, and one.
+      conv2d_case({2, 4, 30, 1, 20, 3, 1, 1, true, true, true}),
+      conv2d_case({1, 5, 31, 1, 9, 3, 1, 0, true, false, false}),
       // Rows and columns around the block sizes.
       conv2d_case({1, 2, 31, 3, 4, 3, 1, 1, true, false, true}),
       conv2d_case({1, 2, 32, 4, 3}),
