@@ -173,6 +173,7 @@ inline void pack_columns(Real* packed, const Real* b, Index b_inner, Index b_col
   for (Index k = 0; k < square_rows; k += kLanes)
     for (Index j = 0; j < square_columns; j += kLanes)
       transpose_square(packed + k * width + j, b + j * b_column + k, width, b_column);
+  if (square_rows == inner && square_columns == width) return;  // nothing is left over
   for (Index k = 0; k < inner; ++k, b += b_inner, packed += width) {
     if (b_column == 1)
       copy_contiguous(packed, b, block.count);
