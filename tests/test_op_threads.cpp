@@ -56,7 +56,7 @@ TEST_CASE("parallel_blocks: every block is taken once, by any number of threads"
     }
 }
 
-TEST_CASE("parallel_blocks: who is held up loses his blocks to the others") {
+TEST_CASE("parallel_blocks: a thread that is held up loses its blocks to the others") {
   const ThreadCount threads(2);
   constexpr Index kBlocks = 20;
   std::atomic<Index> done = 0;

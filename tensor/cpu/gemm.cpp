@@ -138,7 +138,7 @@ void pack_right(Real* packed, const Real* b, Index matrices, const GemmSizes& s,
 // place, each unit packs its block for itself.
 void multiply(const Result& result, const Real* a, const Real* b, const Real* packed,
               const GemmEpilogue& epilogue, const GemmSizes& s, const Cut& cut) {
-  // A thread costs a few microseconds to wake, some tens if it has gone to sleep: small units are
+  // A thread costs half a microsecond to call, some tens if it has gone to sleep: small units are
   // taken several at a time, and a small product is left to one thread.
   constexpr Index kSmallBlock = 500'000, kSmallProduct = 2'000'000;
   const Index operations = 2 * std::min(cut.rows, s.m) * kTileWidth * cut.inner;
