@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -70,6 +71,26 @@ TEST_CASE("elementwise: NaN and infinity pass through") {
   CHECK(exp(x).at({1}) == kInfinity);
   CHECK(exp(x).at({2}) == 0);
   CHECK(std::isnan(max(x).item()));
+}
+
+TEST_CASE("elementwise and reductions: one NaN among many numbers stays one") {
+  constexpr Index kRows = 50, kColumns = 20;
+  const auto same = [](Real a, Real b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+  for (const Index at : {0, 1, 37, 500, 999}) {
+    CAPTURE(at);
+    Tensor x = counting({kRows, kColumns});
+    Tensor within = Tensor::from(values(x), x.shape());
+    Tensor largest = Tensor::arange((kRows - 1) * kColumns, kRows * kColumns);
+    for (Index i = 0; i < x.count(); ++i)
+      within.mutable_data()[i] = std::clamp<Real>(x.data()[i], 30, 900);
+    x.mutable_data()[at] = within.mutable_data()[at] = kNan;
+    largest.mutable_data()[at % kColumns] = kNan;
+
+    const Tensor clamped = clamp(x, 30, 900), maxima = max(x, {0});
+    CHECK(std::equal(clamped.data(), clamped.data() + x.count(), within.data(), same));
+    CHECK(std::equal(maxima.data(), maxima.data() + kColumns, largest.data(), same));
+    CHECK(std::isnan(max(x).item()));
+  }
 }
 
 TEST_CASE("elementwise: shapes that do not fit name the op") {

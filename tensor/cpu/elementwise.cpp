@@ -20,9 +20,10 @@ void map(Real* out, Index n, F f, const X*... x) {
     // An array of its own, which no input can overlap, lets the loop vectorise; it never leaves the
     // L1 cache.
     alignas(64) Real result[kChunk];
+    const F g = f;  // its constants in registers, not behind a pointer
     for (Index i = first; i < last; i += kChunk) {
       const Index count = std::min(kChunk, last - i);
-      for (Index j = 0; j < count; ++j) result[j] = f(x[i + j]...);
+      for (Index j = 0; j < count; ++j) result[j] = g(x[i + j]...);
       std::copy(result, result + count, out + i);
     }
   });

@@ -31,7 +31,11 @@ struct SumOfSquares {
 struct Max {
   HD static Real identity() { return -std::numeric_limits<Real>::infinity(); }
   HD Real load(Real x) const { return x; }
-  HD Real combine(Real a, Real b) const { return a > b || a != a ? a : b; }
+  // In two steps, which the compiler makes vectors of.
+  HD Real combine(Real a, Real b) const {
+    const Real larger = a > b ? a : b;  // b where either is NaN
+    return a != a ? a : larger;
+  }
 };
 
 using Reductions = Functors<Sum, SumOfSquares, Max>;
