@@ -85,9 +85,12 @@ class Reserve {
   void provide(std::size_t size_class, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) blocks_.put(allocate(size_class), size_class);
   }
+  // With a page behind it: blocks of different threads lie side by side, and what one core fetches
+  // beyond the end of its own would be the other's.
   static void* allocate(std::size_t size_class) {
+    constexpr std::size_t kPage = 4096;
     system_allocations.fetch_add(1, std::memory_order_relaxed);
-    return ::operator new (std::size_t{1} << size_class, kAlignment);
+    return ::operator new((std::size_t{1} << size_class) + kPage, kAlignment);
   }
 
   std::mutex mutex_;
