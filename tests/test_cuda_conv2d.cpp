@@ -1,6 +1,9 @@
-// The CUDA convolutions against the CPU's: forward and both gradients.
+// The CUDA convolutions against the CPU's direct ones, which round as a sum does, and Winograd's
+// algorithm more: forward and both gradients.
 #include <doctest/doctest.h>
 
+#include "tensor/cpu/conv2d_direct.h"
+#include "tensor/cpu/conv2d_weight.h"
 #include "tensor/kernels/conv2d.h"
 #include "tests/support/cuda_products.h"
 
@@ -42,11 +45,11 @@ void check_forward(const Conv2dSizes& s, const Terms& terms) {
                      image_bias = numbers(s.n * s.c_out, 5),
                      residual = numbers(pixels_of(s) * s.c_out, 6);
         Values y(residual.size());
-        cpu::conv2d_forward(
-            y.data(), x.data(), weight.data(),
+        cpu::convolve_direct(
+            y.data(), x.data(),
             {terms.bias ? bias.data() : nullptr, terms.image_bias ? image_bias.data() : nullptr,
              terms.residual ? residual.data() : nullptr},
-            s);
+            cpu::forward_map(weight.data(), s));
         return y;
       });
 }
@@ -65,7 +68,10 @@ void check_backward_data(const Conv2dSizes& s) {
       [&](const auto& round) {
         const Values dy = round(dy_of(s)), weight = round(weight_of(s));
         Values dx(static_cast<std::size_t>(count));
-        cpu::conv2d_backward_data(dx.data(), dy.data(), weight.data(), s);
+        if (s.stride == 1)
+          cpu::convolve_direct(dx.data(), dy.data(), {}, cpu::backward_map(weight.data(), s, 0, 0));
+        else
+          cpu::conv2d_backward_data(dx.data(), dy.data(), weight.data(), s);
         return dx;
       });
 }
@@ -89,7 +95,7 @@ void check_backward_weight(const Conv2dSizes& s) {
       [&](const auto& round) {
         const Values x = round(x_of(s)), dy = round(dy_of(s));
         Values dweight(static_cast<std::size_t>(count));
-        cpu::conv2d_backward_weight(dweight.data(), nullptr, x.data(), dy.data(), s);
+        cpu::conv2d_direct_weight(dweight.data(), nullptr, x.data(), dy.data(), s);
         return dweight;
       });
 }
