@@ -27,19 +27,22 @@ void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases,
                  w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input, w.output,
                  kLanes, block);
   const Index step = c_in * width;  // from one point to the next
+  constexpr Index kRun = kLanes * kLanes / 2;
   Real* u = filter + block.first * kPoints * c_in + first * width;
   for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
     const Phase& phase = phases[p];
     Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
     if (phases.count > 1) fold(folded, half, taps, kLanes * width, phase);
     const Real* g = phases.count > 1 ? folded : taps;
-    for (Index at = 0; at < kLanes * width; at += kLanes)
-      transform_rectangle<transform_filter, transform_filter>(
-          [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + at); },
-          [&](int i, int j, Vector value) {
-            const Index point = i * kWindow + j;
-            if (phase.reaches(point)) store(u + point * step + at, value);
-          });
+    for (Index run = 0; run < kLanes * width; run += kRun) {
+      Real values[kPoints][kRun];
+      for (Index at = 0; at < kRun; at += kLanes)
+        transform_rectangle<transform_filter, transform_filter>(
+            [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + run + at); },
+            [&](int i, int j, Vector value) { store(values[i * kWindow + j] + at, value); });
+      for (Index point = 0; point < kPoints; ++point)
+        if (phase.reaches(point)) copy_contiguous(u + point * step + run, values[point], kRun);
+    }
   }
 }
 
