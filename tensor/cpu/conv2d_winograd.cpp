@@ -27,6 +27,8 @@ void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases,
                  w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input, w.output,
                  kLanes, block);
   const Index step = c_in * width;  // from one point to the next
+  // Results are stored in runs, point by point: the points often lie a power of two apart, where a
+  // line of each would fall into the same set of the first-level cache.
   constexpr Index kRun = kLanes * kLanes / 2;
   Real* u = filter + block.first * kPoints * c_in + first * width;
   for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
