@@ -82,7 +82,8 @@ void bench_scaling(const std::string& preset) {
   std::string costs;
   double per_image = 0;
   for (const Index batch : {32, 128, 256}) {
-    per_image = median_step(config, batch, runs) / static_cast<double>(batch);
+    const int as_many_images = runs * 256 / static_cast<int>(batch);
+    per_image = median_step(config, batch, as_many_images) / static_cast<double>(batch);
     costs += fmt::format(" {:.3f} ms at {}{}", 1e3 * per_image, batch, batch < 256 ? "," : "");
   }
   fmt::print("{:<6} {:<26}{}\n", preset, "an image's training costs", costs);
