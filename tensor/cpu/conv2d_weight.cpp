@@ -260,18 +260,20 @@ void add_chunks(Real* dweight, Real* dbias, const ChunkSums& sums) {
   const Index share = kGrain / std::max<Index>(1, sums.chunks * sums.row);
   const Index rows = divide_up(std::max<Index>(1, share), kLanes) * kLanes;
   parallel_blocks(sums.taps + 1, rows, [&](Index first, Index last) {
-    for (Index o = 0; o < sums.c_out; o += kLanes) {
-      const Index count = std::min<Index>(kLanes, sums.c_out - o);
-      Index tap = first;
-      // Channels are neighbours in the sums, taps in dweight: squares are transposed.
-      if (count == kLanes)
-        for (; tap + kLanes <= std::min(last, sums.taps); tap += kLanes) {
-          Vector square[kLanes];
-          for (Index l = 0; l < kLanes; ++l) square[l] = total(tap + l, o);
-          transpose(square);
-          for (Index l = 0; l < kLanes; ++l) store(dweight + (o + l) * sums.taps + tap, square[l]);
-        }
-      for (; tap < last; ++tap) {
+    // Channels are neighbours in the sums, taps in dweight: squares are transposed.
+    Index tap = first;
+    for (; tap + kLanes <= std::min(last, sums.taps); tap += kLanes)
+      for (Index o = 0; o + kLanes <= sums.c_out; o += kLanes) {
+        Vector square[kLanes];
+        for (Index l = 0; l < kLanes; ++l) square[l] = total(tap + l, o);
+        transpose(square);
+        for (Index l = 0; l < kLanes; ++l) store(dweight + (o + l) * sums.taps + tap, square[l]);
+      }
+    const Index squares = tap;
+    for (tap = first; tap < last; ++tap) {
+      for (Index o = tap < squares ? sums.c_out / kLanes * kLanes : 0; o < sums.c_out;
+           o += kLanes) {
+        const Index count = std::min<Index>(kLanes, sums.c_out - o);
         const Vector sum = total(tap, o);
         if (tap < sums.taps) {
           for (Index l = 0; l < count; ++l) dweight[(o + l) * sums.taps + tap] = sum[l];

@@ -30,24 +30,29 @@ class WinogradWeightSum {
   WinogradWeightSum(const winograd::TileGrid& grid, const DirectConv& conv,
                     const winograd::Phases& phases = winograd::kOneSize);
 
-  // Adds the tiles [first, last), counted from the first image of x and dy.
-  void add(const Real* x, const Real* dy, Index first, Index last);
-  // dweight (9 * c_in, c_out), and in the row below it dbias.
-  void store_to(Real* dweight) const;
+  // Adds the tiles [first, last), counted from the first image of x and dy. With the last ones the
+  // sum is stored: dweight (9 * c_in, c_out), and in the row below it dbias.
+  void add(const Real* x, const Real* dy, Index first, Index last, Real* dweight = nullptr);
 
  private:
+  // Some channels of the input and a block of those of the output, and their sums:
+  // (phase, kPoints, last - first, width).
+  struct Part {
+    ColumnBlock block;
+    Index first, last;
+    Real* sums;
+    Index phase_step, point_step;
+  };
+  void add_products_of(const winograd::TileGroup& group, Index phase, Real* dweight);
   template <int Vectors>
-  void add_block(const winograd::TileGroup& group, const ColumnBlock& block, Index phase);
-  Real* sums(Index phase, const ColumnBlock& block, Index point) const {
-    const Index first = phase * conv_.c_out + block.first;
-    return sums_.data() + (first * winograd::kPoints + point * block.width()) * conv_.c_in;
-  }
+  void add_part(const winograd::TileGroup& group, const Part& part, Index phase) const;
+  void store_part(Real* dweight, const Part& part) const;
 
   const winograd::TileGrid& grid_;
   DirectConv conv_;
   winograd::Phases phases_;
   Scratch<Real> v_, m_;  // of a group
-  Scratch<Real> sums_;   // (phase, block of channels, kPoints, c_in, width)
+  Scratch<Real> sums_;   // (phase, slice, kPoints, kLanes, width)
   bool empty_ = true;    // nothing is in the sums yet
   Scratch<Real> dbias_;  // (c_out)
 };

@@ -193,7 +193,7 @@ void WinogradConvolution::output_tile(Real* y, const Real* m, const Conv2dEpilog
 void WinogradConvolution::run(Real* y, const Real* x, const Conv2dEpilogue& epilogue, Index first,
                               Index last) const {
   const Scratch<Real> v(group_size(conv_.c_in)), m(group_size(conv_.c_out));
-  for_each_group(grid_, first, last, [&](const TileGroup& group) {
+  for_each_group(grid_, first, last, [&](const TileGroup& group, bool) {
     for (Index phase = 0; phase < phases_.count; ++phase) {
       const Phase& of = phases_[phase];
       const bool gives_results = phase == phases_.count - 1 || !phases_.of_image();

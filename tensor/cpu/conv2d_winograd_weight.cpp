@@ -75,7 +75,7 @@ WinogradWeightSum::WinogradWeightSum(const TileGrid& grid, const DirectConv& con
       phases_(phases),
       v_(group_size(conv.c_in)),
       m_(group_size(conv.c_out)),
-      sums_(phases.count * kPoints * conv.c_in * conv.c_out),
+      sums_(kPoints * (phases.count * conv.c_in * conv.c_out + kCacheLine)),
       dbias_(conv.c_out) {
   std::fill_n(dbias_.data(), conv.c_out, Real(0));
 }
@@ -95,25 +95,83 @@ template <int Rows, int Vectors>
 
 }  // namespace
 
-// sums += v^T m over the tiles of a group.
+// The sums of some channels += v^T m over the tiles of a group.
 template <int Vectors>
-void WinogradWeightSum::add_block(const TileGroup& group, const ColumnBlock& block, Index phase) {
+void WinogradWeightSum::add_part(const TileGroup& group, const Part& part, Index phase) const {
   constexpr int kRows = std::min(kLanes, kVectorRegisters / 2 / Vectors);
   for (Index point = 0; point < kPoints; ++point) {
     const TileGroup::Range range = group.that_need(point);
     const Index tiles = range.last - range.first, first = range.first * kLanes;
     if (!phases_[phase].reaches(point) || (tiles == 0 && !empty_)) continue;
     const Real* v = v_.data() + point * point_stride(conv_.c_in) + first;
-    const Real* m = m_.data() + point * point_stride(conv_.c_out) + block.first / kLanes * kSlice;
-    Real* to = sums(phase, block, point);
-    for (Index c = 0; c < conv_.c_in; c += kRows, to += kRows * block.width())
+    const Real* m =
+        m_.data() + point * point_stride(conv_.c_out) + part.block.first / kLanes * kSlice;
+    Real* to = part.sums + phase * part.phase_step + point * part.point_step;
+    for (Index c = part.first; c < part.last; c += kRows, to += kRows * part.block.width())
       add_products<kRows, Vectors>(to, v + c / kLanes * kSlice + c % kLanes, m + first, tiles,
                                    empty_);
   }
 }
 
-void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last) {
-  for_each_group(grid_, first, last, [&](const TileGroup& group) {
+namespace {
+
+// The taps' gradients (tap_step apart) from a vector of the sums at the points (step apart).
+// (Phases that are known when this is compiled leave no question to ask at each tap.)
+template <const Phases& kPhases>
+[[gnu::noinline]] void sums_to_taps(Real* dweight, Index tap_step, const Real* sums,
+                                    Index phase_step, Index step) {
+  Vector taps[9] = {};
+  const auto add_phase = [&]<int p>(std::integral_constant<int, p>) {
+    constexpr const Phase& phase = kPhases.list[p];
+    Vector folded[9];
+    transform_rectangle<transform_filter_adjoint, transform_filter_adjoint>(
+        [&](int i, int j) {
+          const Index point = i * kWindow + j;
+          return phase.reaches(point) ? load(sums + p * phase_step + point * step) : Vector{};
+        },
+        [&](int i, int j, Vector value) { folded[i * 3 + j] = value; });
+    unfold(taps, folded, phase);
+  };
+  [&]<int... p>(std::integer_sequence<int, p...>) {
+    (add_phase(std::integral_constant<int, p>{}), ...);
+  }
+  (std::make_integer_sequence<int, kPhases.count>{});
+#pragma GCC unroll 9
+  for (int tap = 0; tap < 9; ++tap) store(dweight + tap * tap_step, taps[tap]);
+}
+
+}  // namespace
+
+// The part of dweight that its sums give.
+void WinogradWeightSum::store_part(Real* dweight, const Part& part) const {
+  const auto to_taps = phases_.count == 1 ? sums_to_taps<kOneSize> : sums_to_taps<kUpsampled>;
+  const Real* sums = part.sums;
+  for (Index c = part.first; c < part.last; ++c)
+    for (Index o = 0; o < part.block.width(); o += kLanes, sums += kLanes)
+      to_taps(dweight + c * conv_.c_out + part.block.first + o, conv_.c_in * conv_.c_out, sums,
+              part.phase_step, part.point_step);
+}
+
+void WinogradWeightSum::add_products_of(const TileGroup& group, Index phase, Real* dweight) {
+  // What is complete at once is summed in one small place.
+  const bool at_once = empty_ && dweight != nullptr && phases_.count == 1;
+  const Index channels = at_once ? kLanes : conv_.c_in;
+  for (Index b = 0; b < column_blocks(conv_.c_out); ++b)
+    for (Index c = 0; c < conv_.c_in; c += channels) {
+      const ColumnBlock block = column_block(conv_.c_out, b);
+      const Part part{.block = block,
+                      .first = c,
+                      .last = c + channels,
+                      .sums = sums_.data() + (at_once ? 0 : block.first * kPoints * channels),
+                      .phase_step = kPoints * channels * conv_.c_out,
+                      .point_step = channels * block.width() + (at_once ? kCacheLine : 0)};
+      block.vectors == 2 ? add_part<2>(group, part, phase) : add_part<1>(group, part, phase);
+      if (dweight != nullptr && phase == phases_.count - 1) store_part(dweight, part);
+    }
+}
+
+void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last, Real* dweight) {
+  for_each_group(grid_, first, last, [&](const TileGroup& group, bool is_last) {
     for (Index i = 0; i < group.count(); ++i) {
       prefetch_tile(dy, group[i], conv_);
       grid_.transform_window(v_.data() + i * kLanes, x, group[i].image, *group[i].place);
@@ -122,54 +180,12 @@ void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index la
       const Real* start = dy + grid_.y_offset(phases_[phase]);
       for (Index i = 0; i < group.count(); ++i)
         transform_gradient(m_.data() + i * kLanes, dbias_.data(), start, group[i], conv_);
-      for (Index b = 0; b < column_blocks(conv_.c_out); ++b) {
-        const ColumnBlock block = column_block(conv_.c_out, b);
-        block.vectors == 2 ? add_block<2>(group, block, phase) : add_block<1>(group, block, phase);
-      }
+      add_products_of(group, phase, is_last ? dweight : nullptr);
     }
     empty_ = false;
   });
-}
-
-namespace {
-
-// Adds the taps' gradients from a vector of a phase's sums, whose points are `step` apart. (A phase
-// that is known when this is compiled leaves no question to ask at each tap.)
-template <const Phases& kPhases, int kPhase>
-void add_to_taps(Vector (&taps)[9], const Real* sums, Index step) {
-  constexpr const Phase& phase = kPhases.list[kPhase];
-  Vector folded[9];
-  transform_rectangle<transform_filter_adjoint, transform_filter_adjoint>(
-      [&](int i, int j) {
-        const Index point = i * kWindow + j;
-        return phase.reaches(point) ? load(sums + point * step) : Vector{};
-      },
-      [&](int i, int j, Vector value) { folded[i * 3 + j] = value; });
-  unfold(taps, folded, phase);
-}
-
-}  // namespace
-
-void WinogradWeightSum::store_to(Real* dweight) const {
-  const Index c_in = conv_.c_in, c_out = conv_.c_out;
-  for (Index b = 0; b < column_blocks(c_out); ++b) {
-    const ColumnBlock block = column_block(c_out, b);
-    const Index step = c_in * block.width();  // from one point to the next
-    for (Index at = 0; at < step; at += kLanes) {
-      Vector taps[9] = {};
-      const auto from = [&](Index phase) { return sums(phase, block, 0) + at; };
-      if (phases_.count == 1)
-        add_to_taps<kOneSize, 0>(taps, from(0), step);
-      else
-        [&]<int... p>(std::integer_sequence<int, p...>) {
-          (add_to_taps<kUpsampled, p>(taps, from(p), step), ...);
-        }
-      (std::make_integer_sequence<int, 4>{});
-      const Index c = at / block.width(), o = block.first + at % block.width();
-      for (int tap = 0; tap < 9; ++tap) store(dweight + (tap * c_in + c) * c_out + o, taps[tap]);
-    }
-  }
-  std::copy_n(dbias_.data(), c_out, dweight + 9 * c_in * c_out);
+  if (dweight != nullptr)
+    std::copy_n(dbias_.data(), conv_.c_out, dweight + 9 * conv_.c_in * conv_.c_out);
 }
 
 void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Real* dy,
@@ -181,8 +197,7 @@ void conv2d_winograd_weight(Real* dweight, Real* dbias, const Real* x, const Rea
   const Scratch<Real> partial(chunks * chunk_size);
   parallel_blocks(all, chunk_tiles, [&](Index first, Index last) {
     WinogradWeightSum sum(grid, conv, phases);
-    sum.add(x, dy, first, last);
-    sum.store_to(partial.data() + first / chunk_tiles * chunk_size);
+    sum.add(x, dy, first, last, partial.data() + first / chunk_tiles * chunk_size);
   });
   add_chunks(dweight, dbias, {partial.data(), chunks, taps, conv.c_out, conv.c_out});
 }

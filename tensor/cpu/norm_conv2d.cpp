@@ -129,7 +129,8 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
       const Real* block_dy = dy + first * conv.y_image;
       group_norm_apply(h.data(), slope.data(), x, mean + group, rstd + group, in.gamma, in.beta,
                        norm);
-      sum.add(h.data(), block_dy, 0, n * tiles);
+      sum.add(h.data(), block_dy, 0, n * tiles,
+              first + n == chunk_last ? dweight.data() + chunk * chunk_size : nullptr);
       backward_data.run(h.data(), block_dy, {}, 0, n * dx_tiles);  // dh, where h was
       sum_pixels(to.dimage_bias, block_dy, first, n, s.conv);
       group_norm_backward(joined_dx(to, s).from_image(first, s.norm), dgamma.data() + share,
@@ -137,7 +138,6 @@ void norm_conv2d_backward(const NormConv2dGradients& to, const Real* dy, const N
                           rstd + group, in.gamma, in.beta, norm,
                           joined_so_far(to, s).from_image(first, s.norm));
     }
-    sum.store_to(dweight.data() + chunk * chunk_size);
   });
   add_chunks(to.dweight, to.dbias, {dweight.data(), chunks, taps, conv.c_out, conv.c_out});
   reduce<Sum>(to.dgamma, dgamma.data(), {1, chunks * blocks, channels});

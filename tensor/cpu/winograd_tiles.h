@@ -141,12 +141,14 @@ template <class T>
         __builtin_prefetch(y + i * conv.y_row + j * conv.y_pixel + o, kToWrite, 2);
 }
 
-// Cuts the tiles [first, last) into groups of nearly equal size and calls body(group) for each.
+// Cuts the tiles [first, last) into groups of nearly equal size and calls body(group, whether it is
+// the last) for each.
 template <class Body>
 void for_each_group(const TileGrid& grid, Index first, Index last, const Body& body) {
   const Index tiles = last - first, groups = divide_up(tiles, kGroup);
   for (Index g = 0; g < groups; ++g)
-    body(TileGroup(grid, first + tiles * g / groups, first + tiles * (g + 1) / groups));
+    body(TileGroup(grid, first + tiles * g / groups, first + tiles * (g + 1) / groups),
+         g == groups - 1);
 }
 
 }  // namespace ink::cpu::winograd
