@@ -15,36 +15,33 @@ bool suits_winograd(const DirectConv& conv) {
 
 namespace {
 
-// u = G g G^T for a block of output channels and a vector of input channels from `first` on: their
+// u = G g G^T for a vector of filters, whose taps lie tap_step apart, and their values at the
+// points point_step. (In registers, as the windows'.)
+[[gnu::noinline]] void transform_taps(Real* u, Index point_step, const Real* g, Index tap_step) {
+  transform_rectangle<transform_filter, transform_filter>(
+      [&](int i, int j) { return load(g + (i * 3 + j) * tap_step); },
+      [&](int i, int j, Vector value) { store(u + (i * kWindow + j) * point_step, value); });
+}
+
+// The same for a block of output channels and a vector of input channels from `first` on: their
 // taps are neighbours in one of the two directions. `filter` is laid out as WinogradConvolution's.
 void transform_filters(Real* filter, const Conv2dMap& map, const Phases& phases,
                        const ColumnBlock& block, Index first) {
-  const Index c_in = map.conv.c_in, c_out = map.conv.c_out, width = block.width();
+  const Index width = block.width();
   const WeightView& w = map.weight;
   Real taps[9 * kLanes * kTileWidth];  // (9, input channels, width)
   for (Index tap = 0; tap < 9; ++tap)
     pack_columns(taps + tap * kLanes * width,
                  w.data + tap / 3 * w.row + tap % 3 * w.column + first * w.input, w.input, w.output,
                  kLanes, block);
-  const Index step = c_in * width;  // from one point to the next
-  // Results are stored in runs, point by point: the points often lie a power of two apart, where a
-  // line of each would fall into the same set of the first-level cache.
-  constexpr Index kRun = kLanes * kLanes / 2;
-  Real* u = filter + block.first * kPoints * c_in + first * width;
-  for (Index p = 0; p < phases.count; ++p, u += kPoints * c_in * c_out) {
-    const Phase& phase = phases[p];
+  const FilterLayout layout{map.conv.c_in, map.conv.c_out};
+  Real* u = filter + layout.block(block) + first * width;
+  for (Index p = 0; p < phases.count; ++p, u += layout.phase()) {
     Real folded[9 * kLanes * kTileWidth], half[9 * kLanes * kTileWidth];
-    if (phases.count > 1) fold(folded, half, taps, kLanes * width, phase);
+    if (phases.count > 1) fold(folded, half, taps, kLanes * width, phases[p]);
     const Real* g = phases.count > 1 ? folded : taps;
-    for (Index run = 0; run < kLanes * width; run += kRun) {
-      Real values[kPoints][kRun];
-      for (Index at = 0; at < kRun; at += kLanes)
-        transform_rectangle<transform_filter, transform_filter>(
-            [&](int i, int j) { return load(g + (i * 3 + j) * kLanes * width + run + at); },
-            [&](int i, int j, Vector value) { store(values[i * kWindow + j] + at, value); });
-      for (Index point = 0; point < kPoints; ++point)
-        if (phase.reaches(point)) copy_contiguous(u + point * step + run, values[point], kRun);
-    }
+    for (Index at = 0; at < kLanes * width; at += kLanes)
+      transform_taps(u + at, layout.point(block), g + at, kLanes * width);
   }
 }
 
@@ -66,7 +63,7 @@ WinogradConvolution::WinogradConvolution(const Conv2dMap& map, const Phases& pha
       phases_(phases),
       grid_(map.conv, phases),
       filter_(packed(map, phases.count > 1 ? Form::winograd_upsampled : Form::winograd,
-                     phases.count * kPoints * conv_.c_in * conv_.c_out,
+                     phases.count * FilterLayout{conv_.c_in, conv_.c_out}.phase(),
                      [&](Real* filter) { transform_filters(filter, map, phases); })) {}
 
 namespace {
@@ -105,7 +102,8 @@ void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& grou
                                    Index phase) const {
   const Index c_in = conv_.c_in, c_out = conv_.c_out;
   const bool add = phases_.of_image() && phase > 0;
-  const Real* filter = filter_->data() + phase * kPoints * c_in * c_out;
+  const FilterLayout layout{c_in, c_out};
+  const Real* filter = filter_->data() + phase * layout.phase();
   for (Index b = 0; b < column_blocks(c_out); ++b) {
     const ColumnBlock block = column_block(c_out, b);
     const auto products = block.vectors == 2
@@ -118,7 +116,7 @@ void WinogradConvolution::multiply(Real* m, const Real* v, const TileGroup& grou
       const Index first = range.first * kLanes;
       products(m + point * point_stride(c_out) + block.first / kLanes * kSlice + first,
                v + point * point_stride(c_in) + first,
-               filter + (block.first * kPoints + point * block.width()) * c_in, reached ? c_in : 0,
+               filter + layout.block(block) + point * layout.point(block), reached ? c_in : 0,
                range.last - range.first);
     }
   }

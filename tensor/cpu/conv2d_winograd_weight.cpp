@@ -75,7 +75,7 @@ WinogradWeightSum::WinogradWeightSum(const TileGrid& grid, const DirectConv& con
       phases_(phases),
       v_(group_size(conv.c_in)),
       m_(group_size(conv.c_out)),
-      sums_(kPoints * (phases.count * conv.c_in * conv.c_out + kCacheLine)),
+      sums_(phases.count * FilterLayout{conv.c_in, conv.c_out}.phase()),
       dbias_(conv.c_out) {
   std::fill_n(dbias_.data(), conv.c_out, Real(0));
 }
@@ -155,16 +155,16 @@ void WinogradWeightSum::store_part(Real* dweight, const Part& part) const {
 void WinogradWeightSum::add_products_of(const TileGroup& group, Index phase, Real* dweight) {
   // What is complete at once is summed in one small place.
   const bool at_once = empty_ && dweight != nullptr && phases_.count == 1;
-  const Index channels = at_once ? kLanes : conv_.c_in;
+  const FilterLayout layout{at_once ? kLanes : conv_.c_in, conv_.c_out};
   for (Index b = 0; b < column_blocks(conv_.c_out); ++b)
-    for (Index c = 0; c < conv_.c_in; c += channels) {
+    for (Index c = 0; c < conv_.c_in; c += layout.c_in) {
       const ColumnBlock block = column_block(conv_.c_out, b);
       const Part part{.block = block,
                       .first = c,
-                      .last = c + channels,
-                      .sums = sums_.data() + (at_once ? 0 : block.first * kPoints * channels),
-                      .phase_step = kPoints * channels * conv_.c_out,
-                      .point_step = channels * block.width() + (at_once ? kCacheLine : 0)};
+                      .last = c + layout.c_in,
+                      .sums = sums_.data() + (at_once ? 0 : layout.block(block)),
+                      .phase_step = layout.phase(),
+                      .point_step = layout.point(block)};
       block.vectors == 2 ? add_part<2>(group, part, phase) : add_part<1>(group, part, phase);
       if (dweight != nullptr && phase == phases_.count - 1) store_part(dweight, part);
     }

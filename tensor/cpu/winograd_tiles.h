@@ -22,6 +22,22 @@ inline constexpr Index kSlice = kGroup * kLanes + kCacheLine;
 constexpr Index point_stride(Index channels) { return channels / kLanes * kSlice; }
 constexpr Index group_size(Index channels) { return kPoints * point_stride(channels); }
 
+// A filter's values at the points, and the sums that become its gradient: for each phase and block
+// of output channels (kPoints, c_in, width), with a cache line behind each point, for the same
+// reason.
+struct FilterLayout {
+  Index c_in, c_out;
+
+  // From one point to the next.
+  Index point(const ColumnBlock& block) const { return c_in * block.width() + kCacheLine; }
+  // From the first block to this one.
+  Index block(const ColumnBlock& block) const {
+    return kPoints * (c_in * block.first + block.first / kTileWidth * kCacheLine);
+  }
+  // From one phase to the next.
+  Index phase() const { return kPoints * (c_in * c_out + column_blocks(c_out) * kCacheLine); }
+};
+
 constexpr Index tiles_per_image(const DirectConv& conv) {
   return divide_up(conv.rows, kTile) * divide_up(conv.columns, kTile);
 }
