@@ -5,7 +5,7 @@
 #   scripts/test_portability.sh [PRESET...]      avx2, generic, clang, aarch64; all of them without arguments
 #
 # clang needs clang++ and libomp-dev; what aarch64 needs stands in cmake/aarch64-linux-gnu.cmake. A preset whose tools are
-# missing is skipped, and said to be. Under qemu 7.2 tests with several threads may not end; each is cut off after its time.
+# missing is skipped, and said to be.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=2
