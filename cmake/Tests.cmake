@@ -34,6 +34,10 @@ else()
   set(INK_TEST_TIMEOUT 300)
   add_dependencies(tests programs)
 endif()
+# An emulated processor is slower still.
+if(CMAKE_CROSSCOMPILING)
+  set(INK_TEST_TIMEOUT 900)
+endif()
 # Tests run beside each other: a waiting thread must sleep, not spin on another test's core.
 set(INK_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive INK_BUILD_DIR=${PROJECT_BINARY_DIR})
 

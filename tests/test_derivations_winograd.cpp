@@ -42,7 +42,7 @@ TEST_CASE("(WINO.7) a square is transformed along both axes, its channels are su
 TEST_CASE("(WINO.8) the gradient of the filter goes back by the adjoints") {
   const Transforms t = library();
   const Matrix a = matrix_of<transform_output_adjoint<kWindow>>();
-  const Matrix g = matrix_of<transform_filter_adjoint>();
+  const Matrix g = unscaled(matrix_of<transform_filter_adjoint>());
   check_matrix(a, transposed(t.output), rounding());
   check_matrix(g, transposed(t.filter), rounding());
 
@@ -152,6 +152,36 @@ TEST_CASE("(WINO.3) mistake: the points of the textbook") {
   const double ours = error_in_float(from_points(kPointsUsed));
   const double textbook = error_in_float(from_points({0, 1, -1, 2, -2}));
   CHECK_MESSAGE(textbook > 1.5 * ours, "textbook ", textbook, ", ours ", ours);
+}
+
+TEST_CASE("(WINO.14) a scale makes the filter's transform exact in binary") {
+  Matrix exact = from_points(kPointsUsed).filter;
+  const double a2 = 0.625 * 0.625, b2 = 1.5 * 1.5, scale = a2 * b2 * (b2 - a2) / 2;
+  for (double& value : exact.data) value *= scale;
+  const Matrix filter = matrix_of<transform_filter>();
+  check_matrix(filter, exact, 1e-15);
+  for (const double value : filter.data)
+    CHECK(std::ldexp(value, 15) == std::rint(std::ldexp(value, 15)));
+}
+
+TEST_CASE("(WINO.14) mistake: the divisors rounded one by one") {
+  const Transforms exact = from_points(kPointsUsed);
+  Transforms rounded = exact;
+  rounded.filter = Matrix(MatrixOf<float>(exact.filter));
+  double error = 0, error_of_scaled = 0, size = 0;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const Matrix g = normal(3, 1, 2 * seed), d = normal(kWindow, 1, 2 * seed + 1);
+    const Matrix y = correlated(g, d), wrong = by_points(rounded, g, d);
+    const Matrix right = by_points(library(), g, d);
+    for (std::size_t k = 0; k < kTile; ++k) {
+      error += std::pow(wrong(k, 0) - y(k, 0), 2);
+      error_of_scaled += std::pow(right(k, 0) - y(k, 0), 2);
+      size += std::pow(y(k, 0), 2);
+    }
+  }
+  constexpr double kEpsilonOfFloat = std::numeric_limits<float>::epsilon();
+  CHECK(std::sqrt(error / size) > 0.2 * kEpsilonOfFloat);
+  CHECK(std::sqrt(error_of_scaled / size) < 1e-14);
 }
 
 TEST_CASE("(WINO.9) larger tiles lose more digits, at the best points that were found") {

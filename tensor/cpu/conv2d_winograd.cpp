@@ -15,8 +15,8 @@ bool suits_winograd(const DirectConv& conv) {
 
 namespace {
 
-// u = G g G^T for a vector of filters, whose taps lie tap_step apart, and their values at the
-// points point_step. (In registers, as the windows'.)
+// u = G g G^T, scaled, for a vector of filters, whose taps lie tap_step apart, and their values at
+// the points point_step. (In registers, as the windows'.)
 [[gnu::noinline]] void transform_taps(Real* u, Index point_step, const Real* g, Index tap_step) {
   transform_rectangle<transform_filter, transform_filter>(
       [&](int i, int j) { return load(g + (i * 3 + j) * tap_step); },
@@ -132,7 +132,8 @@ struct TileResult {
   Index row, pixel;
 };
 
-// kLanes channels of y = A^T m A + bias, and the residual. (In registers, as the windows'.)
+// kLanes channels of y = A^T m A, without the filter's scale, + bias, and the residual. (In
+// registers, as the windows'.)
 template <int Down, int Across, bool kResidual>
 [[gnu::noinline]] void output_pixels(Real* y, const Real* residual, Index row, Index pixel,
                                      const Real* m, Index step, Vector bias) {
@@ -140,7 +141,7 @@ template <int Down, int Across, bool kResidual>
       [&](int i, int j) { return load(m + (i * kWindow + j) * step); },
       [&](int i, int j, Vector value) {
         const Index at = i * row + j * pixel;
-        value += bias;
+        value = kUnscale * value + bias;
         if constexpr (kResidual) value += load(residual + at);
         store(y + at, value);
       });

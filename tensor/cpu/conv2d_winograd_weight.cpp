@@ -137,7 +137,7 @@ template <const Phases& kPhases>
   }
   (std::make_integer_sequence<int, kPhases.count>{});
 #pragma GCC unroll 9
-  for (int tap = 0; tap < 9; ++tap) store(dweight + tap * tap_step, taps[tap]);
+  for (int tap = 0; tap < 9; ++tap) store(dweight + tap * tap_step, kUnscale * taps[tap]);
 }
 
 }  // namespace

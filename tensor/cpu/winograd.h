@@ -45,13 +45,15 @@ template <int Points>
   if constexpr (Points > 5) v[5] = (kA2 * kB2) * d[1] - (kA2 + kB2) * d[3] + d[5];
 }
 
-// What divides the filter's values at 0, at +-a and at +-b: the products of the distances to the
-// other points. (WINO.5)
-inline constexpr Real kAt0 = 1 / (kA2 * kB2);
-inline constexpr Real kAtA = 1 / (2 * kA2 * (kA2 - kB2));
-inline constexpr Real kAtB = 1 / (2 * kB2 * (kB2 - kA2));
+// The filter's values are divided, at each point, by the product of its distances to the others. No
+// such quotient is exact in binary, but all are when kFilterScale multiplies them: each rounded by
+// itself, they would err at a point for every filter and channel alike. The results, and the
+// gradients of the taps, are freed of the scale. (WINO.5, WINO.14)
+inline constexpr Real kFilterScale = kA2 * kB2 * (kB2 - kA2) / 2;
+inline constexpr Real kAt0 = (kB2 - kA2) / 2, kAtA = -kB2 / 4, kAtB = kA2 / 4;
+inline constexpr Real kUnscale = 1 / (kFilterScale * kFilterScale);  // of both dimensions
 
-// G g: three taps to their values at the points.
+// kFilterScale G g: three taps to their values at the points.
 [[gnu::always_inline]] inline void transform_filter(const Vector (&g)[3], Vector (&u)[kWindow]) {
   const Vector even_a = kAtA * g[0] + (kAtA * kA2) * g[2], odd_a = (kAtA * kA) * g[1];
   const Vector even_b = kAtB * g[0] + (kAtB * kB2) * g[2], odd_b = (kAtB * kB) * g[1];
@@ -60,7 +62,7 @@ inline constexpr Real kAtB = 1 / (2 * kB2 * (kB2 - kA2));
   u[2] = even_a - odd_a;
   u[3] = even_b + odd_b;
   u[4] = even_b - odd_b;
-  u[5] = g[2];
+  u[5] = kFilterScale * g[2];
 }
 
 // A^T m: the products to the results. (WINO.6)
@@ -100,13 +102,13 @@ template <int Points>
   if constexpr (Points > 4) m[4] = even_b - odd_b;
 }
 
-// G^T s: the adjoint of transform_filter. (WINO.8)
+// kFilterScale G^T s: the adjoint of transform_filter. (WINO.8)
 [[gnu::always_inline]] inline void transform_filter_adjoint(const Vector (&s)[kWindow],
                                                             Vector (&dg)[3]) {
   const Vector sum_a = kAtA * (s[1] + s[2]), sum_b = kAtB * (s[3] + s[4]);
   dg[0] = kAt0 * s[0] + sum_a + sum_b;
   dg[1] = (kAtA * kA) * (s[1] - s[2]) + (kAtB * kB) * (s[3] - s[4]);
-  dg[2] = kA2 * sum_a + kB2 * sum_b + s[5];
+  dg[2] = kA2 * sum_a + kB2 * sum_b + kFilterScale * s[5];
 }
 
 // The lengths between which a line's transform maps.

@@ -106,6 +106,12 @@ inline Matrix top(const Matrix& x, std::size_t rows) {
   return result;
 }
 
+// Without the factor that the library gives to the taps. (WINO.14)
+inline Matrix unscaled(Matrix filter) {
+  for (double& value : filter.data) value /= static_cast<double>(kFilterScale);
+  return filter;
+}
+
 // A^T, B^T and G of (WINO.2), or of a line with fewer points. (WINO.10)
 struct Transforms {
   Matrix output, input, filter;
@@ -113,7 +119,7 @@ struct Transforms {
 template <int Points = kWindow>
 Transforms library() {
   return {matrix_of<transform_output<Points>>(), matrix_of<transform_input<Points>>(),
-          top(matrix_of<transform_filter>(), Points)};
+          top(unscaled(matrix_of<transform_filter>()), Points)};
 }
 
 // prod_j (x - p_j), the lowest coefficient first, filled up to `count`.
