@@ -131,8 +131,8 @@ int run(int argc, char** argv) {
   }
   check(!profile, "bench_inkling", "--profile needs --device cuda, given cpu");
   const double peak = bench::fma_peak(), bandwidth = bench::memory_bandwidth();
-  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s", omp_get_max_threads(),
-             peak / 1e9, bandwidth / 1e9);
+  fmt::print("{} threads: FMA peak {:.1f} GFLOP/s, memory {:.1f} GB/s, a shared loop {:.2f} us",
+             omp_get_max_threads(), peak / 1e9, bandwidth / 1e9, 1e6 * bench::sharing_overhead());
   if (const auto bf16 = bench::bf16_peak()) fmt::print("; bf16 {:.1f} GFLOP/s", *bf16 / 1e9);
   fmt::print("\n\n");
   for (const std::string& name : presets) bench_steps(name, batch, runs, device, peak);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/timer.h"
+#include "tensor/cpu/parallel.h"
 #include "tensor/cpu/register_tile.h"
 #include "tensor/cpu/simd.h"
 
@@ -97,6 +98,15 @@ double memory_bandwidth() {
     }
   });
   return 3.0 * sizeof(Real) * static_cast<double>(kCount) / seconds;
+}
+
+double sharing_overhead() {
+  constexpr int kLoops = 100, kSamples = 301;
+  const std::vector<double> seconds = time_runs(kSamples, [] {
+    for (int i = 0; i < kLoops; ++i)
+      cpu::parallel_blocks(omp_get_max_threads(), 1, [](Index, Index) {});
+  });
+  return seconds[kSamples / 2] / kLoops;
 }
 
 }  // namespace ink::bench

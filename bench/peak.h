@@ -17,4 +17,8 @@ std::optional<double> bf16_peak();
 // threads.
 double memory_bandwidth();
 
+// Seconds that a loop without work takes when all threads share it, the median: to start them and
+// to wait for them. Twice or three times as long where two cores have no cache in common.
+double sharing_overhead();
+
 }  // namespace ink::bench
