@@ -43,7 +43,7 @@ class WinogradWeightSum {
     Real* sums;
     Index phase_step, point_step;
   };
-  void add_products_of(const winograd::TileGroup& group, Index phase, Real* dweight);
+  void add_group(const winograd::TileGroup& group, Index phase, Real* dweight);
   template <int Vectors>
   void add_part(const winograd::TileGroup& group, const Part& part, Index phase) const;
   void store_part(Real* dweight, const Part& part) const;
@@ -52,7 +52,7 @@ class WinogradWeightSum {
   DirectConv conv_;
   winograd::Phases phases_;
   Scratch<Real> v_, m_;  // of a group
-  Scratch<Real> sums_;   // (phase, slice, kPoints, kLanes, width)
+  Scratch<Real> sums_;   // (phase, block of channels, kPoints, c_in, width), as FilterLayout has it
   bool empty_ = true;    // nothing is in the sums yet
   Scratch<Real> dbias_;  // (c_out)
 };

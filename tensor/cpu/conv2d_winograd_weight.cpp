@@ -152,13 +152,15 @@ void WinogradWeightSum::store_part(Real* dweight, const Part& part) const {
               part.phase_step, part.point_step);
 }
 
-void WinogradWeightSum::add_products_of(const TileGroup& group, Index phase, Real* dweight) {
+// The sums += the products of a group, whose gradients are those of a phase; with the last phase
+// they are stored, unless dweight is null.
+void WinogradWeightSum::add_group(const TileGroup& group, Index phase, Real* dweight) {
   // What is complete at once is summed in one small place.
   const bool at_once = empty_ && dweight != nullptr && phases_.count == 1;
   const FilterLayout layout{at_once ? kLanes : conv_.c_in, conv_.c_out};
-  for (Index b = 0; b < column_blocks(conv_.c_out); ++b)
+  for (Index b = 0; b < column_blocks(conv_.c_out); ++b) {
+    const ColumnBlock block = column_block(conv_.c_out, b);
     for (Index c = 0; c < conv_.c_in; c += layout.c_in) {
-      const ColumnBlock block = column_block(conv_.c_out, b);
       const Part part{.block = block,
                       .first = c,
                       .last = c + layout.c_in,
@@ -168,6 +170,7 @@ void WinogradWeightSum::add_products_of(const TileGroup& group, Index phase, Rea
       block.vectors == 2 ? add_part<2>(group, part, phase) : add_part<1>(group, part, phase);
       if (dweight != nullptr && phase == phases_.count - 1) store_part(dweight, part);
     }
+  }
 }
 
 void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index last, Real* dweight) {
@@ -180,7 +183,7 @@ void WinogradWeightSum::add(const Real* x, const Real* dy, Index first, Index la
       const Real* start = dy + grid_.y_offset(phases_[phase]);
       for (Index i = 0; i < group.count(); ++i)
         transform_gradient(m_.data() + i * kLanes, dbias_.data(), start, group[i], conv_);
-      add_products_of(group, phase, is_last ? dweight : nullptr);
+      add_group(group, phase, is_last ? dweight : nullptr);
     }
     empty_ = false;
   });

@@ -14,7 +14,13 @@ class Reference:
 
     def __init__(self, name):
         self.tensors = {}
-        self.generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        self.name = name
+        self.generator = torch.Generator()
+        self.seed(0)
+
+    def seed(self, number):
+        """Starts another draw of the numbers."""
+        self.generator.manual_seed(zlib.crc32(self.name.encode()) + number)
 
     def normal(self, *shape, scale=1.0, mean=0.0):
         """Gaussian numbers that float32 holds exactly, so that both builds read the same input."""

@@ -106,7 +106,7 @@ inline Matrix top(const Matrix& x, std::size_t rows) {
   return result;
 }
 
-// Without the factor that the library gives to the taps. (WINO.14)
+// Without the library's scale. (WINO.14)
 inline Matrix unscaled(Matrix filter) {
   for (double& value : filter.data) value /= static_cast<double>(kFilterScale);
   return filter;
