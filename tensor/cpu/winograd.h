@@ -48,12 +48,12 @@ template <int Points>
 // The filter's values are divided, at each point, by the product of its distances to the others. No
 // such quotient is exact in binary, but all are when kFilterScale multiplies them: each rounded by
 // itself, they would err at a point for every filter and channel alike. The results, and the
-// gradients of the taps, are freed of the scale. (WINO.5, WINO.14)
+// gradients of the taps, are freed of the scale. (WINO.14)
 inline constexpr Real kFilterScale = kA2 * kB2 * (kB2 - kA2) / 2;
 inline constexpr Real kAt0 = (kB2 - kA2) / 2, kAtA = -kB2 / 4, kAtB = kA2 / 4;
 inline constexpr Real kUnscale = 1 / (kFilterScale * kFilterScale);  // of both dimensions
 
-// kFilterScale G g: three taps to their values at the points.
+// kFilterScale G g: three taps to their values at the points. (WINO.5)
 [[gnu::always_inline]] inline void transform_filter(const Vector (&g)[3], Vector (&u)[kWindow]) {
   const Vector even_a = kAtA * g[0] + (kAtA * kA2) * g[2], odd_a = (kAtA * kA) * g[1];
   const Vector even_b = kAtB * g[0] + (kAtB * kB2) * g[2], odd_b = (kAtB * kB) * g[1];
